@@ -1,0 +1,52 @@
+import { Errno, lockedMemory, OpenbarError, syscallError } from '@openbar/linux'
+import { formatRange } from '../iova.ts'
+import type { MappingRequest } from './backend.ts'
+
+/** What the kernel's refusal of a mapping means, on every backend. */
+export function mapError(syscall: string, errno: number, request: MappingRequest): OpenbarError {
+  const { iova, size } = request
+  const range = formatRange(iova, size)
+  const system = { errno, syscall }
+  switch (errno) {
+    case Errno.EEXIST:
+      return new OpenbarError('ERR_IOVA_IN_USE', {
+        message: `${range} cannot be mapped: part of it is mapped already.`,
+        hint: 'Choose another IOVA, or unmap what is there.',
+        context: { iova, size },
+        ...system,
+      })
+    case Errno.ENOMEM:
+      return memlockError(request, system)
+    case Errno.ENOSPC:
+      return new OpenbarError('ERR_MAPPING_LIMIT', {
+        message: `${range} cannot be mapped: the container holds as many mappings as the kernel allows.`,
+        hint: 'Map fewer, larger pieces of memory, or raise the limit: modprobe vfio_iommu_type1 dma_entry_limit=<n>.',
+        context: { limit: 65535 },
+        ...system,
+      })
+    case Errno.EFAULT:
+      return new OpenbarError('ERR_MEMORY_KIND', {
+        message: `${range} cannot be mapped: the kernel cannot pin the memory behind it.`,
+        hint: 'Use memory from allocate(), or anonymous memory, memfd or tmpfs that is mapped readable and writable.',
+        context: { kind: 'unpinnable' },
+        ...system,
+      })
+    default:
+      return syscallError(syscall, errno, range)
+  }
+}
+
+function memlockError(request: MappingRequest, system: { errno: number; syscall: string }): OpenbarError {
+  const { locked, pinned, limit } = lockedMemory()
+  const used = locked > pinned ? locked : pinned
+  const text =
+    limit === undefined
+      ? 'RLIMIT_MEMLOCK is unlimited, so the system itself is out of memory.'
+      : `RLIMIT_MEMLOCK allows ${limit} bytes, of which ${used} are in use.`
+  return new OpenbarError('ERR_MEMLOCK', {
+    message: `${request.size} bytes at ${formatRange(request.iova, request.size)} cannot be pinned: ${text}`,
+    hint: 'Raise the limit (ulimit -l unlimited, or memlock in /etc/security/limits.conf, or LimitMEMLOCK= of the systemd unit), or run with CAP_IPC_LOCK.',
+    context: { need: request.size, limit, locked: used },
+    ...system,
+  })
+}

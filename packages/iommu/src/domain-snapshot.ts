@@ -1,0 +1,28 @@
+import type { InclusiveRange } from '@openbar/linux'
+import type { DmaAccess } from './access.ts'
+import type { BackendName } from './backend/backend.ts'
+
+/** A mapping, as a snapshot shows it. */
+export interface MappingSnapshot {
+  readonly iova: bigint
+  /** Bytes. */
+  readonly size: number
+  readonly access: DmaAccess
+  /** `mapped` in the kernel, or `remembered` until a type1 container's first device comes. */
+  readonly state: 'mapped' | 'remembered'
+}
+
+/** The state of a domain at one moment. */
+export interface DomainSnapshot {
+  readonly backend: BackendName
+  /** `open`; `closing` when the caller has closed it and devices still hold it; `closed`. */
+  readonly state: 'open' | 'closing' | 'closed'
+  /** PCI addresses of the devices in the domain. */
+  readonly devices: readonly string[]
+  /** The ranges that devices can reach; `undefined` while the kernel cannot tell, before a type1 container's first device. */
+  readonly ranges: readonly InclusiveRange[] | undefined
+  /** Ascending by IOVA. */
+  readonly mappings: readonly MappingSnapshot[]
+  /** Bytes that the kernel holds pinned for the domain's mappings. */
+  readonly pinnedBytes: number
+}

@@ -1,0 +1,128 @@
+import { existsSync } from 'node:fs'
+import {
+  asFd,
+  closeFd,
+  Errno,
+  type Fd,
+  ioctl,
+  OpenbarError,
+  openFd,
+  syscallError,
+  tryIoctl,
+  VFIO_GROUP_FLAGS_VIABLE,
+  VFIO_GROUP_GET_DEVICE_FD,
+  VFIO_GROUP_GET_STATUS,
+  VFIO_GROUP_SET_CONTAINER,
+  VFIO_GROUP_UNSET_CONTAINER,
+  vfioGroupStatus,
+} from '@openbar/linux'
+import { findHolders, formatHolders } from './holders.ts'
+import { notViableError } from './not-viable-error.ts'
+
+/**
+ * A VFIO group that this process holds open. The kernel lets it be opened once, so all devices of the group share it.
+ */
+export class GroupHandle {
+  readonly id: number
+  readonly #fd: Fd<'group'>
+
+  private constructor(id: number, fd: Fd<'group'>) {
+    this.id = id
+    this.#fd = fd
+  }
+
+  /**
+   * Opens a group.
+   *
+   * @throws {@link OpenbarError} `ERR_GROUP_BUSY` naming the holder, `ERR_GROUP_NOT_VIABLE` naming the culprits,
+   *   `ERR_PERMISSION`, `ERR_NOT_BOUND` when no device of the group is bound to a VFIO driver.
+   */
+  static open(id: number, address: string): GroupHandle {
+    const path = `/dev/vfio/${id}`
+    if (!existsSync(path)) {
+      throw new OpenbarError('ERR_NOT_BOUND', {
+        message: `${address} cannot be opened: IOMMU group ${id} has no device bound to vfio-pci, so there is no ${path}.`,
+        hint: `Bind it first: Device.open('${address}', { bind: true }).`,
+        context: { address, driver: undefined },
+      })
+    }
+    const handle = new GroupHandle(id, openGroup(id, path))
+    const status = vfioGroupStatus.allocate()
+    status.argsz = vfioGroupStatus.size
+    try {
+      ioctl(handle.#fd, VFIO_GROUP_GET_STATUS, status, path)
+      if ((status.flags & VFIO_GROUP_FLAGS_VIABLE) === 0) throw notViableError(id)
+    } catch (error) {
+      handle.close()
+      throw error
+    }
+    return handle
+  }
+
+  /** Puts the group into a container. */
+  setContainer(container: Fd<'container'>): void {
+    const argument = new Uint8Array(Int32Array.of(container).buffer)
+    const result = tryIoctl(this.#fd, VFIO_GROUP_SET_CONTAINER, argument)
+    if (result >= 0) return
+    if (result === -Errno.EPERM) throw unsafeInterruptsError(this.id)
+    throw syscallError(
+      'ioctl(VFIO_GROUP_SET_CONTAINER)',
+      -result,
+      `group ${this.id}`,
+      'Its devices may sit behind another IOMMU than those that the domain holds, or may not reach an address that the domain has mapped.',
+    )
+  }
+
+  /** Takes the group out of its container; every device fd of the group is closed before. */
+  unsetContainer(): void {
+    ioctl(this.#fd, VFIO_GROUP_UNSET_CONTAINER, undefined, `group ${this.id}`)
+  }
+
+  /** Opens one of the group's devices. Only after the container has its IOMMU. */
+  openDevice(address: string): Fd<'device'> {
+    const name = new TextEncoder().encode(`${address}\0`)
+    const result = tryIoctl(this.#fd, VFIO_GROUP_GET_DEVICE_FD, name)
+    if (result >= 0) return asFd(result)
+    if (result === -Errno.ENODEV) {
+      throw new OpenbarError('ERR_NOT_BOUND', {
+        message: `${address} cannot be opened: it is not bound to a VFIO driver.`,
+        hint: `Bind it first: Device.open('${address}', { bind: true }).`,
+        context: { address, driver: undefined },
+        errno: -result,
+        syscall: 'ioctl(VFIO_GROUP_GET_DEVICE_FD)',
+      })
+    }
+    throw syscallError('ioctl(VFIO_GROUP_GET_DEVICE_FD)', -result, address)
+  }
+
+  close(): void {
+    closeFd(this.#fd)
+  }
+}
+
+function openGroup(id: number, path: string): Fd<'group'> {
+  try {
+    return openFd(path)
+  } catch (error) {
+    if (!(error instanceof OpenbarError) || error.errno !== Errno.EBUSY) throw error
+    const holders = findHolders(path)
+    throw new OpenbarError('ERR_GROUP_BUSY', {
+      message: `IOMMU group ${id} is held open by ${formatHolders(holders)}.`,
+      hint: 'A group can be driven by one process at a time: end that one first.',
+      context: { group: id, holders },
+      errno: error.errno,
+      syscall: 'open',
+      cause: error,
+    })
+  }
+}
+
+/** The kernel's answer where interrupts are not isolated between devices, as behind a virtio-iommu. */
+export function unsafeInterruptsError(group: number): OpenbarError<'ERR_NOT_SUPPORTED'> {
+  return new OpenbarError('ERR_NOT_SUPPORTED', {
+    message: `Group ${group} cannot join a domain: this machine's IOMMU does not remap interrupts, so a device could forge them.`,
+    hint: 'Switch interrupt remapping on in the firmware; or, where every device is trusted, accept the risk: modprobe vfio_iommu_type1 allow_unsafe_interrupts=1 (for iommufd: modprobe iommufd allow_unsafe_interrupts=1).',
+    context: { what: 'interrupt remapping' },
+    errno: Errno.EPERM,
+  })
+}

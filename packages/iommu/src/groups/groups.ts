@@ -1,0 +1,81 @@
+import { type Culprit, listDirectory, readLinkName, readText } from '@openbar/linux'
+
+/** A range of addresses that devices of a group cannot use for DMA, with the kernel's word for why. */
+export interface ReservedRegion {
+  readonly start: bigint
+  readonly last: bigint
+  /** `direct`, `direct-relaxable`, `reserved`, `msi`. */
+  readonly kind: string
+}
+
+/** An IOMMU group: the smallest set of devices that the IOMMU can tell from others. It moves as a whole. */
+export interface Group {
+  readonly id: number
+  /** The kernel's default domain type, such as `DMA-FQ` or `identity`; `undefined` where the kernel does not say. */
+  readonly type: string | undefined
+  readonly devices: readonly Culprit[]
+  readonly reservedRegions: readonly ReservedRegion[]
+  /** Whether a program may own the group: every device is bound to a VFIO driver, to none, or is a bridge. */
+  readonly viable: boolean
+  /** The devices that stand in the way. */
+  readonly culprits: readonly Culprit[]
+}
+
+const GROUPS = '/sys/kernel/iommu_groups'
+
+/**
+ * All IOMMU groups of the machine, by number.
+ *
+ * @returns None when the IOMMU is absent or switched off.
+ * @see Linux ABI: sysfs-kernel-iommu_groups
+ *
+ * @example
+ * ```ts
+ * for (const { id, viable, culprits } of groups()) console.log(id, viable, culprits)
+ * ```
+ */
+export function groups(): Group[] {
+  return listDirectory(GROUPS)
+    .map(Number)
+    .sort((a, b) => a - b)
+    .map(readGroup)
+}
+
+/**
+ * One IOMMU group, by number.
+ *
+ * @example
+ * ```ts
+ * readGroup(1).devices // [{ address: '0000:00:02.0', driver: 'vfio-pci' }]
+ * ```
+ */
+export function readGroup(id: number): Group {
+  const path = `${GROUPS}/${id}`
+  const devices = listDirectory(`${path}/devices`).map((address) => ({
+    address,
+    driver: readLinkName(`${path}/devices/${address}/driver`),
+  }))
+  const culprits = devices.filter(({ driver }) => driver !== undefined && !leavesGroupViable(driver))
+  return {
+    id,
+    type: readText(`${path}/type`),
+    devices,
+    reservedRegions: parseReservedRegions(readText(`${path}/reserved_regions`) ?? ''),
+    viable: culprits.length === 0,
+    culprits,
+  }
+}
+
+/** The kernel's `reserved_regions` file: a line each of first address, last address and kind. */
+export function parseReservedRegions(text: string): ReservedRegion[] {
+  return text
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter((words) => words.length === 3)
+    .map(([start, last, kind]) => ({ start: BigInt(start ?? 0), last: BigInt(last ?? 0), kind: kind ?? '' }))
+}
+
+/** VFIO's own drivers, and those that never do DMA for the kernel (drivers/vfio: vfio_dev_driver_allowed). */
+function leavesGroupViable(driver: string): boolean {
+  return driver === 'pci-stub' || driver === 'pcieport' || driver.startsWith('vfio') || driver.endsWith('-vfio-pci')
+}

@@ -1,0 +1,75 @@
+import { Errno } from '../errors/errno.ts'
+import { OpenbarError } from '../errors/openbar-error.ts'
+import { syscallError } from '../errors/syscall-error.ts'
+import { asFd, closeFd, type Fd } from '../fd.ts'
+import { lastErrno, libcCalls } from '../ffi/libc.ts'
+
+const EFD_CLOEXEC = 0x80000
+const EFD_NONBLOCK = 0x800
+
+/**
+ * An event counter of the kernel, by which VFIO delivers interrupts.
+ *
+ * @see eventfd(2)
+ *
+ * @example
+ * ```ts
+ * using event = new EventFd()
+ * event.signal()
+ * event.take() // 1
+ * ```
+ */
+export class EventFd {
+  readonly fd: Fd<'eventfd'>
+  readonly #counter = new BigUint64Array(1)
+  #closed = false
+
+  /** @throws {@link OpenbarError} `ERR_SYSCALL` when the process has no file descriptors left (EMFILE). */
+  constructor() {
+    const fd = libcCalls.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
+    if (fd === -1) throw syscallError('eventfd', lastErrno(), 'a new event counter')
+    this.fd = asFd(fd)
+  }
+
+  /**
+   * Takes what was counted since the last call and sets the counter to zero. Never waits.
+   *
+   * @returns The number of events; 0 for none.
+   * @throws {@link OpenbarError} `ERR_CLOSED`, `ERR_SYSCALL`.
+   */
+  take(): number {
+    this.#assertOpen()
+    if (libcCalls.read(this.fd, this.#counter, 8) === 8) return Number(this.#counter[0])
+    const errno = lastErrno()
+    if (errno === Errno.EAGAIN) return 0
+    throw syscallError('read', errno, `eventfd ${this.fd}`)
+  }
+
+  /**
+   * Adds to the counter, as an interrupt does.
+   *
+   * @param count - How many events; a positive integer.
+   * @throws {@link OpenbarError} `ERR_CLOSED`, `ERR_SYSCALL`.
+   */
+  signal(count = 1): void {
+    this.#assertOpen()
+    this.#counter[0] = BigInt(count)
+    if (libcCalls.write(this.fd, this.#counter, 8) !== 8) throw syscallError('write', lastErrno(), `eventfd ${this.fd}`)
+  }
+
+  /** Closes the file descriptor. Further calls do nothing. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    closeFd(this.fd)
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #assertOpen(): void {
+    if (!this.#closed) return
+    throw new OpenbarError('ERR_CLOSED', { message: 'This event counter was closed.', context: { what: 'eventfd' } })
+  }
+}

@@ -1,0 +1,59 @@
+import { closeSync, constants, openSync } from 'node:fs'
+import { OpenbarError } from './errors/openbar-error.ts'
+import { fileError } from './sysfs/file-error.ts'
+
+/** What a file descriptor refers to. VFIO uses the same request numbers for different things on different kinds. */
+export type FdKind = 'container' | 'group' | 'device' | 'iommufd' | 'eventfd' | 'file'
+
+declare const kind: unique symbol
+
+/** A file descriptor that carries, in its type, what it refers to. */
+export type Fd<Kind extends FdKind = FdKind> = number & { readonly [kind]: Kind }
+
+/**
+ * Opens a file for reading and writing, close-on-exec.
+ *
+ * @throws {@link OpenbarError} `ERR_PERMISSION`, or `ERR_SYSCALL` with the errno and the path.
+ *
+ * @example
+ * ```ts
+ * const container = openFd<'container'>('/dev/vfio/vfio')
+ * ```
+ */
+export function openFd<Kind extends FdKind>(path: string): Fd<Kind> {
+  try {
+    return openSync(path, constants.O_RDWR) as Fd<Kind>
+  } catch (error) {
+    throw fileError('open', path, error)
+  }
+}
+
+/**
+ * Closes a file descriptor.
+ *
+ * @example
+ * ```ts
+ * closeFd(container)
+ * ```
+ */
+export function closeFd(fd: Fd): void {
+  closeSync(fd)
+}
+
+/**
+ * Says that a number that came from elsewhere (an ioctl's answer, a parent process) is a file descriptor of a kind.
+ *
+ * @throws {@link OpenbarError} `ERR_INVALID_ARGUMENT` for anything but a non-negative integer.
+ *
+ * @example
+ * ```ts
+ * const device = asFd<'device'>(answer)
+ * ```
+ */
+export function asFd<Kind extends FdKind>(value: number): Fd<Kind> {
+  if (Number.isInteger(value) && value >= 0) return value as Fd<Kind>
+  throw new OpenbarError('ERR_INVALID_ARGUMENT', {
+    message: `A file descriptor must be a non-negative integer, not ${value}.`,
+    context: { argument: 'value', value },
+  })
+}
