@@ -38,7 +38,7 @@ export function mapError(syscall: string, errno: number, request: MappingRequest
 
 function memlockError(request: MappingRequest, system: { errno: number; syscall: string }): OpenbarError {
   const { locked, pinned, limit } = lockedMemory()
-  const used = locked > pinned ? locked : pinned
+  const used = [locked, pinned].reduce((a, b) => (a > b ? a : b))
   const text =
     limit === undefined
       ? 'RLIMIT_MEMLOCK is unlimited, so the system itself is out of memory.'

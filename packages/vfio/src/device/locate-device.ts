@@ -1,0 +1,29 @@
+import type { Attachable } from '@openbar/iommu'
+import { listDirectory, OpenbarError } from '@openbar/linux'
+import { PciAddress, type PciAddressLike, readFunction } from '@openbar/pci'
+import { noIommuError } from './no-iommu-error.ts'
+
+/**
+ * Finds what a domain has to know of a device: its group and, where the kernel has them, its character device.
+ *
+ * @throws {@link OpenbarError} `ERR_NO_DEVICE`; `ERR_NOT_BOUND` naming the driver that has it; `ERR_NO_IOMMU`.
+ */
+export function locateDevice(address: PciAddressLike): Attachable {
+  const { address: name, driver, iommuGroup } = readFunction(address)
+  const text = PciAddress.from(name).toString()
+  if (driver === undefined || !isVfioDriver(driver)) {
+    throw new OpenbarError('ERR_NOT_BOUND', {
+      message: `${text} is bound to ${driver ?? 'no driver'}, not to vfio-pci.`,
+      hint: `Let it be bound: Device.open('${text}', { bind: true }); closing the device gives it back.`,
+      context: { address: text, driver },
+    })
+  }
+  if (iommuGroup === undefined) throw noIommuError(text)
+  const [cdev] = listDirectory(`/sys/bus/pci/devices/${text}/vfio-dev`)
+  return { address: text, group: iommuGroup, cdev: cdev === undefined ? undefined : `/dev/vfio/devices/${cdev}` }
+}
+
+/** Whether a driver gives its devices to user space through VFIO: vfio-pci, or a vendor's variant of it. */
+export function isVfioDriver(driver: string): boolean {
+  return driver.startsWith('vfio') || driver.endsWith('-vfio-pci')
+}

@@ -1,0 +1,16 @@
+export {
+  type ErrorCode,
+  type ErrorContexts,
+  isOpenbarError,
+  OpenbarError,
+  type WaitOptions,
+  waitUntil,
+} from '@openbar/linux'
+export { Device, type DeviceOptions } from './device/device.ts'
+export type { DeviceInfo } from './device/device-info.ts'
+export type { InterruptKind } from './interrupts/interrupt-kind.ts'
+export type { InterruptVector, InterruptWaitOptions, Subscription } from './interrupts/interrupt-vector.ts'
+export type { EnabledInterrupts, InterruptInfo, Interrupts } from './interrupts/interrupts.ts'
+export type { Region } from './region/region.ts'
+export type { MappableArea, RegionInfo } from './region/region-info.ts'
+export type { RegisterWindow } from './window/register-window.ts'

@@ -1,0 +1,231 @@
+import { EventFd, type Fd, FdWatcher, OpenbarError } from '@openbar/linux'
+
+/** A callback's registration; disposing it ends the callbacks. */
+export interface Subscription {
+  /** Ends the callbacks. Further calls do nothing. */
+  close(): void
+  [Symbol.dispose](): void
+}
+
+/** How long to wait for an interrupt. */
+export interface InterruptWaitOptions {
+  /** Longest wait in milliseconds. */
+  readonly timeout: number
+  /** Ends the wait early, with the signal's reason. */
+  readonly signal?: AbortSignal
+}
+
+/** What a vector can ask of its device. */
+export interface VectorControl {
+  /** The vector as messages name it: `0000:00:02.0, MSI-X vector 1`. */
+  readonly what: string
+  mask(): void
+  unmask(): void
+  trigger(): void
+}
+
+/**
+ * One interrupt vector. Interrupts that come while nobody listens are counted and given to the next listener.
+ *
+ * @example
+ * ```ts
+ * const { vectors } = device.interrupts.enable('msix', { vectors: 1 })
+ * for await (const count of vectors[0].events({ signal })) console.log(`${count} interrupts`)
+ * ```
+ */
+export class InterruptVector {
+  /** The vector's number. */
+  readonly number: number
+  readonly #event = new EventFd()
+  readonly #control: VectorControl
+  readonly #listeners = new Set<(count: number) => void>()
+  readonly #closers = new Set<(error: Error) => void>()
+  #watcher: FdWatcher | undefined
+  #closed = false
+
+  /** @internal Vectors come from `device.interrupts.enable`. */
+  constructor(number: number, control: VectorControl) {
+    this.number = number
+    this.#control = control
+  }
+
+  /** The eventfd that the kernel signals, for an event loop of the caller's own. Do not close it. */
+  get fd(): Fd<'eventfd'> {
+    this.#assertOpen()
+    return this.#event.fd
+  }
+
+  /**
+   * Calls back on every delivery, with the number of interrupts since the last one. Keeps the process alive.
+   *
+   * An exception in the callback is an uncaught exception of the process.
+   *
+   * @example
+   * ```ts
+   * using subscription = vector.subscribe((count) => { drain() })
+   * ```
+   */
+  subscribe(callback: (count: number) => void): Subscription {
+    this.#assertOpen()
+    // A wrapper of its own, so that one callback can be subscribed twice and each subscription ends by itself.
+    const listener = (count: number) => callback(count)
+    this.#listeners.add(listener)
+    this.#watcher ??= new FdWatcher(this.#event.fd, () => this.#deliver())
+    const close = () => {
+      if (!this.#listeners.delete(listener) || this.#listeners.size > 0) return
+      this.#watcher?.close()
+      this.#watcher = undefined
+    }
+    return { close, [Symbol.dispose]: close }
+  }
+
+  /**
+   * Waits for the next interrupt, or returns at once when some came unheard.
+   *
+   * @returns The number of interrupts.
+   * @throws {@link OpenbarError} `ERR_TIMEOUT`; `ERR_CLOSED` when interrupts are switched off meanwhile; or the
+   *   signal's reason.
+   *
+   * @example
+   * ```ts
+   * await vector.wait({ timeout: 1000 })
+   * ```
+   */
+  async wait(options: InterruptWaitOptions): Promise<number> {
+    const { timeout, signal } = options
+    signal?.throwIfAborted()
+    const unheard = this.#take()
+    if (unheard > 0) return unheard
+    const { promise, resolve, reject } = Promise.withResolvers<number>()
+    const timer = setTimeout(() => reject(this.#timeoutError(timeout)), timeout)
+    const abort = () => reject(signal?.reason)
+    signal?.addEventListener('abort', abort, { once: true })
+    this.#closers.add(reject)
+    const subscription = this.subscribe(resolve)
+    try {
+      return await promise
+    } finally {
+      subscription.close()
+      this.#closers.delete(reject)
+      signal?.removeEventListener('abort', abort)
+      clearTimeout(timer)
+    }
+  }
+
+  /**
+   * The interrupts as they come, each item the number since the last. Ends when the signal aborts or interrupts are
+   * switched off.
+   *
+   * @example
+   * ```ts
+   * for await (const count of vector.events({ signal: AbortSignal.timeout(1000) })) console.log(count)
+   * ```
+   */
+  async *events(options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<number, void, void> {
+    const { signal } = options
+    let pending = 0
+    let wake: () => void = () => {}
+    let ended = false
+    const end = () => {
+      ended = true
+      wake()
+    }
+    const subscription = this.subscribe((count) => {
+      pending += count
+      wake()
+    })
+    this.#closers.add(end)
+    signal?.addEventListener('abort', end, { once: true })
+    try {
+      while (!ended && signal?.aborted !== true) {
+        if (pending > 0) {
+          const count = pending
+          pending = 0
+          yield count
+          continue
+        }
+        const { promise, resolve } = Promise.withResolvers<void>()
+        wake = resolve
+        await promise
+      }
+    } finally {
+      subscription.close()
+      this.#closers.delete(end)
+      signal?.removeEventListener('abort', end)
+    }
+  }
+
+  /**
+   * Masks the vector.
+   *
+   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` for MSI and MSI-X, which the kernel does not mask.
+   */
+  mask(): void {
+    this.#assertOpen()
+    this.#control.mask()
+  }
+
+  /**
+   * Unmasks the vector. The kernel masks INTx on each delivery: unmask it once the device no longer asserts it.
+   *
+   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` for MSI and MSI-X.
+   *
+   * @example
+   * ```ts
+   * vector.subscribe(() => { handle(); vector.unmask() })
+   * ```
+   */
+  unmask(): void {
+    this.#assertOpen()
+    this.#control.unmask()
+  }
+
+  /** Delivers the vector as if the device had raised it, for tests. */
+  trigger(): void {
+    this.#assertOpen()
+    this.#control.trigger()
+  }
+
+  /** @internal */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#watcher?.close()
+    this.#listeners.clear()
+    const error = this.#closedError()
+    for (const closer of this.#closers) closer(error)
+    this.#event.close()
+  }
+
+  #deliver(): void {
+    const count = this.#take()
+    if (count === 0) return
+    for (const listener of [...this.#listeners]) listener(count)
+  }
+
+  #take(): number {
+    this.#assertOpen()
+    return this.#event.take()
+  }
+
+  #timeoutError(milliseconds: number): OpenbarError {
+    const waitedFor = `an interrupt of ${this.#control.what}`
+    return new OpenbarError('ERR_TIMEOUT', {
+      message: `Waited ${milliseconds} ms for ${waitedFor}, in vain.`,
+      context: { waitedFor, milliseconds },
+    })
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw this.#closedError()
+  }
+
+  #closedError(): OpenbarError {
+    const { what } = this.#control
+    return new OpenbarError('ERR_CLOSED', {
+      message: `${what}: interrupts were switched off.`,
+      hint: 'Switch them on again: device.interrupts.enable(kind).',
+      context: { what },
+    })
+  }
+}

@@ -1,0 +1,103 @@
+import { type Fd, MappedMemory, OpenbarError, PAGE_SIZE } from '@openbar/linux'
+import { FileWindow } from '../window/file-window.ts'
+import { MappedWindow, type WindowOwner } from '../window/mapped-window.ts'
+import type { RegisterWindow } from '../window/register-window.ts'
+import type { MappableArea, RegionInfo } from './region-info.ts'
+
+/** The device's side of a region: where windows are registered, so that they can be taken away. */
+export interface RegionOwner extends WindowOwner {
+  readonly address: string
+  readonly fd: Fd<'device'>
+  windowOpened(window: RegisterWindow): void
+}
+
+/**
+ * One of a device's regions: a BAR, the ROM, config space.
+ *
+ * @see PCI Local Bus 3.0, 6.2.5 (base addresses); linux/vfio.h, `struct vfio_region_info`
+ *
+ * @example
+ * ```ts
+ * const region = device.bar(0)
+ * console.log(region.size, region.mappableAreas)
+ * const registers = region.map()
+ * ```
+ */
+export class Region {
+  /** The region's name, such as `BAR 0`. */
+  readonly name: string
+  readonly #info: RegionInfo
+  readonly #owner: RegionOwner
+
+  /** @internal Regions come from `device.bar` and `device.region`. */
+  constructor(name: string, info: RegionInfo, owner: RegionOwner) {
+    this.name = name
+    this.#info = info
+    this.#owner = owner
+  }
+
+  /** Index as the kernel counts: 0 to 5 the BARs, 6 the ROM, 7 config space. */
+  get index(): number {
+    return this.#info.index
+  }
+
+  /** Bytes. */
+  get size(): number {
+    return this.#info.size
+  }
+
+  get readable(): boolean {
+    return this.#info.readable
+  }
+
+  get writable(): boolean {
+    return this.#info.writable
+  }
+
+  /** What of it can be mapped; empty when it can only be read and written. */
+  get mappableAreas(): readonly MappableArea[] {
+    return this.#info.mappableAreas
+  }
+
+  /**
+   * Opens a window onto the region: mapped where the whole region can be, else by reading and writing.
+   *
+   * @throws {@link OpenbarError} `ERR_NO_DOMAIN` when the device has none, `ERR_SYSCALL` when the kernel refuses.
+   *
+   * @example
+   * ```ts
+   * using bar0 = device.bar(0).map()
+   * bar0.read32(0x0008)
+   * ```
+   */
+  map(): RegisterWindow {
+    const { fd } = this.#owner
+    const what = `${this.#owner.address}, ${this.name}`
+    const window = this.#mappableAsWhole()
+      ? new MappedWindow(this.#mapMemory(fd, what), this.size, what, this.#owner)
+      : new FileWindow(fd, this.#info.fileOffset, this.size, what, this.#owner)
+    this.#owner.windowOpened(window)
+    return window
+  }
+
+  #mappableAsWhole(): boolean {
+    const [area, ...more] = this.#info.mappableAreas
+    return area !== undefined && more.length === 0 && area.offset === 0 && area.size === this.size
+  }
+
+  #mapMemory(fd: Fd<'device'>, what: string): MappedMemory {
+    if (this.size > 0xffff_ffff) {
+      throw new OpenbarError('ERR_NOT_SUPPORTED', {
+        message: `${what} has ${this.size} bytes; a window reaches 4 GiB.`,
+        context: { what },
+      })
+    }
+    return MappedMemory.fromFd(fd, {
+      offset: this.#info.fileOffset,
+      size: Math.ceil(this.size / PAGE_SIZE) * PAGE_SIZE,
+      readable: this.#info.readable,
+      writable: this.#info.writable,
+      what,
+    })
+  }
+}
