@@ -1,10 +1,13 @@
 import { type InclusiveRange, invalidArgument, MappedMemory, OpenbarError } from '@openbar/linux'
 import { assertAccess, type DmaAccess } from './access.ts'
+import { assertMappable } from './assert-mappable.ts'
+import { assertWithin } from './assert-within.ts'
 import type { Attachable, Attachment } from './attachable.ts'
 import type { Backend, BackendName } from './backend/backend.ts'
 import { openBackend } from './backend/select-backend.ts'
 import { DmaBuffer } from './dma-buffer.ts'
 import type { DomainSnapshot } from './domain-snapshot.ts'
+import { claimGroup } from './groups/group-claims.ts'
 import { assertSize, formatIova, formatRange, type Iova, MAX_IOVA, toIova } from './iova.ts'
 import { IovaAllocator } from './iova-allocator.ts'
 import type { MappableMemory, Mapping } from './mapping.ts'
@@ -32,7 +35,7 @@ export interface AllocateOptions {
   readonly iova?: Iova
   /** A power of two in bytes that the picked address is a multiple of; the page size by default. */
   readonly align?: number
-  /** The last address that may be picked, for a device that drives fewer address lines than 64. */
+  /** The last address that the memory may cover, for a device that drives fewer address lines than 64. */
   readonly maxIova?: Iova
   /** What devices may do; `read-write` by default. */
   readonly access?: DmaAccess
@@ -95,6 +98,11 @@ export class Domain {
     return new Domain(openBackend(backend, isolated))
   }
 
+  /** @internal A domain over a backend that stands open already. */
+  static over(backend: Backend): Domain {
+    return new Domain(backend)
+  }
+
   /** The kernel interface that the domain stands on. */
   get backend(): BackendName {
     return this.#backend.name
@@ -111,7 +119,7 @@ export class Domain {
    * On a type1 container without a device the mapping is remembered, and made when the first device comes.
    *
    * @throws {@link OpenbarError} `ERR_IOVA_ALIGNMENT`, `ERR_IOVA_RANGE`, `ERR_IOVA_IN_USE`, `ERR_MEMLOCK`,
-   *   `ERR_MAPPING_LIMIT`, `ERR_MEMORY_KIND`, `ERR_CLOSED`; nothing is mapped then.
+   *   `ERR_MAPPING_LIMIT`, `ERR_MEMORY_KIND`, `ERR_INVALID_ARGUMENT`, `ERR_CLOSED`; nothing is mapped then.
    *
    * @example
    * ```ts
@@ -126,7 +134,7 @@ export class Domain {
     const iova = toIova(options.iova)
     const size = BigInt(memory.size)
     const last = iova + size - 1n
-    this.#assertAligned(iova, size, memory.address)
+    this.#assertAligned(iova, size, toIova(memory.address))
     this.#assertInRange(iova, size)
     const present = this.#mappings.overlapping(iova, last)
     if (present !== undefined) {
@@ -208,8 +216,8 @@ export class Domain {
       throw error
     }
     const buffer = new DmaBuffer(mapping, memory, () => {
-      this.#buffers.delete(mapping)
       this.#removeMapping(mapping)
+      this.#buffers.delete(mapping)
     })
     this.#buffers.set(mapping, buffer)
     return buffer
@@ -218,7 +226,8 @@ export class Domain {
   /**
    * Lets a device into the domain. `device.setDomain` of `@openbar/vfio` does this.
    *
-   * @throws {@link OpenbarError} `ERR_GROUP_BUSY`, `ERR_GROUP_NOT_VIABLE`, `ERR_NOT_BOUND`, `ERR_PERMISSION`,
+   * @throws {@link OpenbarError} `ERR_DEVICE_BUSY` for a device that is in it already; `ERR_GROUP_BUSY`, also for a group
+   *   that is in another domain of this process; `ERR_GROUP_NOT_VIABLE`, `ERR_NOT_BOUND`, `ERR_PERMISSION`,
    *   `ERR_NOT_SUPPORTED`, or a mapping's own error when a remembered one cannot be made; the device stays outside then.
    *
    * @example
@@ -229,9 +238,17 @@ export class Domain {
    */
   attach(device: Attachable): Attachment {
     this.#assertOpen()
-    const inner = this.#backend.attach(device, () => {
-      for (const mapping of this.#mappings) this.#makeRemembered(mapping)
-    })
+    this.#assertOutside(device)
+    const leaveGroup = claimGroup(device, this)
+    let inner: Attachment
+    try {
+      inner = this.#backend.attach(device, () => {
+        for (const mapping of this.#mappings) this.#makeRemembered(mapping)
+      })
+    } catch (error) {
+      leaveGroup()
+      throw error
+    }
     this.#rangesChanged()
     let attached = true
     const attachment: Attachment = {
@@ -242,8 +259,9 @@ export class Domain {
         this.#devices.delete(attachment)
         try {
           inner.detach()
-          this.#rangesChanged()
         } finally {
+          leaveGroup()
+          this.#rangesChanged()
           if (this.#state === 'closing' && this.#devices.size === 0) this.#finish()
         }
       },
@@ -261,7 +279,7 @@ export class Domain {
    * ```
    */
   snapshot(): DomainSnapshot {
-    const state = this.#backend.ready ? 'mapped' : 'remembered'
+    const state = this.#inKernel ? 'mapped' : 'remembered'
     const mappings = Array.from(this.#mappings, ({ iova, size, access }) => ({ iova, size, access, state }) as const)
     return {
       backend: this.backend,
@@ -291,16 +309,19 @@ export class Domain {
     this.close()
   }
 
+  /** Whether the mappings are made in the kernel now. */
+  get #inKernel(): boolean {
+    return this.#state !== 'closed' && this.#backend.ready
+  }
+
   get #pageSize(): bigint {
     return this.#backend.alignment > PAGE ? this.#backend.alignment : PAGE
   }
 
   #place(size: bigint, options: AllocateOptions): bigint {
     const { align = Number(this.#pageSize), maxIova } = options
-    if (!Number.isSafeInteger(align) || align <= 0 || !Number.isInteger(Math.log2(align))) {
-      throw invalidArgument('align', align, 'a power of two')
-    }
-    const wanted = BigInt(align)
+    const wanted = Number.isSafeInteger(align) && align > 0 ? BigInt(align) : 0n
+    if (wanted === 0n || (wanted & (wanted - 1n)) !== 0n) throw invalidArgument('align', align, 'a power of two')
     return this.#allocator.place({
       size,
       align: wanted > this.#pageSize ? wanted : this.#pageSize,
@@ -315,16 +336,20 @@ export class Domain {
 
   #makeRemembered(mapping: Mapping): void {
     const range = this.#backend.ranges()
+    assertMappable(mapping.memory, `The memory mapped at ${formatRange(mapping.iova, BigInt(mapping.size))}`)
     if (range !== undefined) assertWithin(range, mapping.iova, BigInt(mapping.size))
     this.#makeMapping(mapping)
   }
 
   #removeMapping(mapping: Mapping): number {
     const size = BigInt(mapping.size)
-    const removed = this.#backend.ready ? this.#backend.unmap(mapping.iova, size) : size
+    if (this.#inKernel) {
+      const removed = this.#backend.unmap(mapping.iova, size)
+      if (removed !== size) throw partlyUnmappedError(mapping, removed)
+    }
     this.#mappings.remove(mapping)
     this.#allocator.release(mapping.iova, size)
-    return Number(removed)
+    return mapping.size
   }
 
   #rangesChanged(): void {
@@ -334,9 +359,16 @@ export class Domain {
 
   #finish(): void {
     this.#state = 'closed'
-    for (const buffer of [...this.#buffers.values()]) buffer.close()
-    for (const mapping of [...this.#mappings]) this.#removeMapping(mapping)
-    this.#backend.close()
+    try {
+      // Unmaps everything at once; one mapping that could not be unmapped would otherwise keep the rest pinned.
+      this.#backend.close()
+    } finally {
+      for (const mapping of [...this.#mappings]) {
+        const buffer = this.#buffers.get(mapping)
+        if (buffer === undefined) this.#removeMapping(mapping)
+        else buffer.close()
+      }
+    }
   }
 
   #assertAligned(iova: bigint, size: bigint, address: bigint): void {
@@ -358,6 +390,15 @@ export class Domain {
     assertWithin(this.#backend.ranges() ?? whole, iova, size)
   }
 
+  #assertOutside({ address }: Attachable): void {
+    if (![...this.#devices.values()].includes(address)) return
+    throw new OpenbarError('ERR_DEVICE_BUSY', {
+      message: `${address} is in this domain already.`,
+      hint: 'Use the device that was opened first, or close it.',
+      context: { address, holders: [] },
+    })
+  }
+
   #assertOpen(): void {
     if (this.#state === 'open') return
     throw new OpenbarError('ERR_CLOSED', {
@@ -368,29 +409,10 @@ export class Domain {
   }
 }
 
-function assertMappable(memory: MappableMemory): void {
-  if (ArrayBuffer.isView(memory) || memory instanceof ArrayBuffer) {
-    throw new OpenbarError('ERR_MEMORY_KIND', {
-      message:
-        'Memory of the JavaScript heap cannot be mapped for DMA: it may move, and it is freed behind the device.',
-      hint: 'Use domain.allocate(size), which gives typed arrays over pinned memory.',
-      context: { kind: 'heap' },
-    })
-  }
-  if (memory instanceof MappedMemory && memory.revoked) {
-    throw new OpenbarError('ERR_CLOSED', { message: 'This memory was closed.', context: { what: 'memory' } })
-  }
-  assertSize(memory.size, 'memory.size')
-  toIova(memory.address, 'memory.address')
-}
-
-function assertWithin(ranges: readonly InclusiveRange[], iova: bigint, size: bigint): void {
-  const last = iova + size - 1n
-  if (ranges.some((range) => iova >= range.start && last <= range.last)) return
-  const allowed = ranges.map(({ start, last }) => `${formatIova(start)}-${formatIova(last)}`).join(', ')
-  throw new OpenbarError('ERR_IOVA_RANGE', {
-    message: `${formatRange(iova, size)} lies outside what the IOMMU translates for this domain's devices: ${allowed}.`,
-    hint: 'Choose an IOVA inside these ranges, or let allocate() pick one.',
-    context: { iova, size, ranges },
+function partlyUnmappedError({ iova, size }: Mapping, removed: bigint): OpenbarError<'ERR_NOT_MAPPED'> {
+  return new OpenbarError('ERR_NOT_MAPPED', {
+    message: `Of ${formatRange(iova, BigInt(size))} the kernel unmapped ${removed} bytes instead of ${size}.`,
+    hint: 'Something else unmaps in this domain; close it, which gives everything back.',
+    context: { iova, size: BigInt(size) },
   })
 }

@@ -74,7 +74,7 @@ export class IovaAllocator {
     throw new OpenbarError('ERR_IOVA_EXHAUSTED', {
       message: `No free range of ${size} bytes, aligned to ${align}, is left${limit}.`,
       hint: 'Unmap something, ask for less, or choose the IOVA yourself.',
-      context: { size, ranges: this.#free },
+      context: { size, ranges: [...this.#free] },
     })
   }
 
@@ -110,16 +110,11 @@ export class IovaAllocator {
     // Neighbours are joined only inside one usable range: beyond its edge the IOMMU does not translate.
     let from = start
     let to = last
-    let index = this.#firstReaching(start === within.start ? start : start - 1n)
+    const index = this.#firstReaching(start === within.start ? start : start - 1n)
     let joined = 0
     for (; index + joined < this.#free.length; joined += 1) {
       const interval = this.#free[index + joined]!
       if (interval.start > to + 1n || interval.start > within.last) break
-      if (interval.last < within.start) {
-        index += 1
-        joined -= 1
-        continue
-      }
       if (interval.start < from) from = interval.start
       if (interval.last > to) to = interval.last
     }

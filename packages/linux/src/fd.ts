@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs'
-import { OpenbarError } from './errors/openbar-error.ts'
+import { invalidArgument } from './errors/invalid-argument.ts'
 import { fileError } from './sysfs/file-error.ts'
 
 /** What a file descriptor refers to. VFIO uses the same request numbers for different things on different kinds. */
@@ -31,13 +31,19 @@ export function openFd<Kind extends FdKind>(path: string): Fd<Kind> {
 /**
  * Closes a file descriptor.
  *
+ * @throws {@link OpenbarError} `ERR_SYSCALL` when it is closed already (EBADF).
+ *
  * @example
  * ```ts
  * closeFd(container)
  * ```
  */
 export function closeFd(fd: Fd): void {
-  closeSync(fd)
+  try {
+    closeSync(fd)
+  } catch (error) {
+    throw fileError('close', `file descriptor ${fd}`, error)
+  }
 }
 
 /**
@@ -52,8 +58,5 @@ export function closeFd(fd: Fd): void {
  */
 export function asFd<Kind extends FdKind>(value: number): Fd<Kind> {
   if (Number.isInteger(value) && value >= 0) return value as Fd<Kind>
-  throw new OpenbarError('ERR_INVALID_ARGUMENT', {
-    message: `A file descriptor must be a non-negative integer, not ${value}.`,
-    context: { argument: 'value', value },
-  })
+  throw invalidArgument('a file descriptor', value, 'a non-negative integer')
 }

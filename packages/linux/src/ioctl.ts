@@ -28,6 +28,8 @@ export type IoctlArgument = StructView | Uint8Array | number | undefined
 /**
  * Does an ioctl and answers what C would: the result, or the negated errno. Never throws for a kernel's refusal.
  *
+ * @see ioctl(2)
+ *
  * @example
  * ```ts
  * if (tryIoctl(container, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) !== 1) console.log('no type1 v2')

@@ -12,6 +12,7 @@ type InfoFields = Record<string, FieldLayout> & { readonly argsz: readonly ['u32
  *
  * @param prepare - Fills the fields that select what is asked for, such as `index`; called before each try.
  * @returns The struct with its capabilities behind it, or the negated errno.
+ * @see linux/vfio.h: `argsz` of the INFO structs
  *
  * @example
  * ```ts

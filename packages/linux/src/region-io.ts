@@ -1,3 +1,4 @@
+import { Errno } from './errors/errno.ts'
 import { syscallError } from './errors/syscall-error.ts'
 import type { Fd } from './fd.ts'
 import { lastErrno, libcCalls } from './ffi/libc.ts'
@@ -16,7 +17,7 @@ import { lastErrno, libcCalls } from './ffi/libc.ts'
  */
 export function preadExactly(fd: Fd, buffer: ArrayBufferView, offset: number, target: string): void {
   const count = libcCalls.pread(fd, buffer, buffer.byteLength, offset)
-  if (count !== buffer.byteLength) throw syscallError('pread', count === -1 ? lastErrno() : EIO, target)
+  if (count !== buffer.byteLength) throw syscallError('pread', count === -1 ? lastErrno() : Errno.EIO, target)
 }
 
 /**
@@ -31,7 +32,5 @@ export function preadExactly(fd: Fd, buffer: ArrayBufferView, offset: number, ta
  */
 export function pwriteExactly(fd: Fd, buffer: ArrayBufferView, offset: number, target: string): void {
   const count = libcCalls.pwrite(fd, buffer, buffer.byteLength, offset)
-  if (count !== buffer.byteLength) throw syscallError('pwrite', count === -1 ? lastErrno() : EIO, target)
+  if (count !== buffer.byteLength) throw syscallError('pwrite', count === -1 ? lastErrno() : Errno.EIO, target)
 }
-
-const EIO = 5

@@ -66,6 +66,9 @@ const RANGES: Record<FieldType, readonly [min: bigint, max: bigint]> = {
  *
  * Numbers that do not fit their field are refused: the kernel would see a wrapped value.
  *
+ * @throws {@link OpenbarError} `ERR_INVALID_ARGUMENT` for a field outside the struct; when a field is set, for a value
+ *   that it cannot hold.
+ *
  * @example
  * ```ts
  * const vfioGroupStatus = defineStruct('vfio_group_status', 8, { argsz: ['u32', 0], flags: ['u32', 4] })
@@ -101,11 +104,10 @@ export function defineStruct<const Fields extends Record<string, FieldLayout>>(
         return get(this.view, offset)
       },
       set(this: View, value: number | bigint) {
-        const fits =
-          typeof value === 'bigint'
-            ? value >= min && value <= max
-            : Number.isInteger(value) && value >= Number(min) && value <= Number(max)
-        if (!fits) throw invalidArgument(`${name}.${field}`, value, `a whole number from ${min} to ${max}`)
+        // Compared as bigint: rounded to a double, the largest u64 is 2^64, which does not fit.
+        const whole = typeof value === 'bigint' ? value : Number.isInteger(value) ? BigInt(value) : undefined
+        if (whole === undefined || whole < min || whole > max)
+          throw invalidArgument(`${name}.${field}`, value, `a whole number from ${min} to ${max}`)
         set(this.view, offset, value)
       },
     })

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { invalidArgument } from './errors/invalid-argument.ts'
 import { OpenbarError } from './errors/openbar-error.ts'
 
 /** How long to wait, and what for. */
 export interface WaitOptions {
-  /** Longest wait in milliseconds. */
+  /** Longest wait in milliseconds; every wait has an end. */
   readonly timeout: number
   /** What is waited for, as it reads after "waited for". */
   readonly waitedFor: string
@@ -16,7 +17,8 @@ export interface WaitOptions {
 /**
  * Looks again and again until a condition holds, at least once, and once more when the time is up.
  *
- * @throws {@link OpenbarError} `ERR_TIMEOUT`, saying what was waited for; or the signal's reason.
+ * @throws {@link OpenbarError} `ERR_TIMEOUT`, saying what was waited for; `ERR_INVALID_ARGUMENT` for a timeout that is
+ *   no end; or the signal's reason.
  *
  * @example
  * ```ts
@@ -25,6 +27,9 @@ export interface WaitOptions {
  */
 export async function waitUntil(condition: () => boolean, options: WaitOptions): Promise<void> {
   const { timeout, waitedFor, interval = 1, signal } = options
+  if (!Number.isFinite(timeout) || timeout < 0) {
+    throw invalidArgument('timeout', timeout, 'a number of milliseconds, zero or more')
+  }
   const end = performance.now() + timeout
   for (;;) {
     signal?.throwIfAborted()
@@ -37,6 +42,8 @@ export async function waitUntil(condition: () => boolean, options: WaitOptions):
         context: { waitedFor, milliseconds: timeout },
       })
     }
-    await sleep(interval)
+    const pause = Math.min(interval, Math.max(end - performance.now(), 0))
+    // An aborted sleep rejects with an error of its own; the look at the signal above throws the caller's reason.
+    await sleep(pause, undefined, signal === undefined ? {} : { signal }).catch(() => {})
   }
 }

@@ -6,6 +6,14 @@ export {
   type WaitOptions,
   waitUntil,
 } from '@openbar/linux'
+export {
+  type BoundRegisters,
+  bindRegisters,
+  defineRegisters,
+  dumpRegisters,
+  type RegisterAccess,
+  traceAccess,
+} from '@openbar/pci'
 export { Device, type DeviceOptions } from './device/device.ts'
 export type { DeviceInfo } from './device/device-info.ts'
 export type { InterruptKind } from './interrupts/interrupt-kind.ts'

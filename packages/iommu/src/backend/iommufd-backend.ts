@@ -31,9 +31,9 @@ import {
 } from '@openbar/linux'
 import { deviceReads, deviceWrites } from '../access.ts'
 import type { Attachable, Attachment } from '../attachable.ts'
+import { groupBusyError } from '../groups/group-busy-error.ts'
 import { unsafeInterruptsError } from '../groups/group-handle.ts'
 import { readGroup } from '../groups/groups.ts'
-import { findHolders, formatHolders } from '../groups/holders.ts'
 import { notViableError } from '../groups/not-viable-error.ts'
 import { formatRange } from '../iova.ts'
 import type { Backend, MappingRequest } from './backend.ts'
@@ -65,7 +65,12 @@ export class IommufdBackend implements Backend {
       this.#context.release()
       throw error
     }
-    this.#readLimits()
+    try {
+      this.#readLimits()
+    } catch (error) {
+      this.close()
+      throw error
+    }
   }
 
   get alignment(): bigint {
@@ -103,8 +108,13 @@ export class IommufdBackend implements Backend {
 
   attach(device: Attachable): Attachment {
     const fd = openCdev(device)
+    const bound = this.#bind(fd)
+    if (bound < 0) {
+      // Closed before the holders are looked for, so that this process is named only if it holds the device elsewhere.
+      closeFd(fd)
+      throw bindError(device, -bound)
+    }
     try {
-      this.#bind(fd, device)
       this.#attachTable(fd, device)
       this.#readLimits()
     } catch (error) {
@@ -143,17 +153,11 @@ export class IommufdBackend implements Backend {
     return this.#context.fd
   }
 
-  #bind(fd: Fd<'device'>, device: Attachable): void {
+  #bind(fd: Fd<'device'>): number {
     const bind = vfioDeviceBindIommufd.allocate()
     bind.argsz = vfioDeviceBindIommufd.size
     bind.iommufd = this.#fd
-    const result = tryIoctl(fd, VFIO_DEVICE_BIND_IOMMUFD, bind)
-    if (result >= 0) return
-    if (result === -Errno.EPERM) throw unsafeInterruptsError(device.group)
-    // The kernel claims the whole group for this context; it cannot while a neighbour has a kernel driver.
-    if (!readGroup(device.group).viable) throw notViableError(device.group)
-    if (result === -Errno.EBUSY) throw groupBusyError(device, -result)
-    throw syscallError('ioctl(VFIO_DEVICE_BIND_IOMMUFD)', -result, device.address)
+    return tryIoctl(fd, VFIO_DEVICE_BIND_IOMMUFD, bind)
   }
 
   #attachTable(fd: Fd<'device'>, device: Attachable): void {
@@ -207,15 +211,15 @@ function openCdev(device: Attachable): Fd<'device'> {
   return openFd(device.cdev)
 }
 
-function groupBusyError(device: Attachable, errno: number): OpenbarError<'ERR_GROUP_BUSY'> {
-  const holders = [`/dev/vfio/${device.group}`, ...(device.cdev === undefined ? [] : [device.cdev])]
-    .flatMap(findHolders)
-    .filter(({ pid }) => pid !== process.pid)
-  return new OpenbarError('ERR_GROUP_BUSY', {
-    message: `${device.address} is in use: IOMMU group ${device.group} is held by ${formatHolders(holders)}.`,
-    hint: 'A group can be driven by one process, in one way, at a time: end that one first.',
-    context: { group: device.group, holders },
-    errno,
-    syscall: 'ioctl(VFIO_DEVICE_BIND_IOMMUFD)',
-  })
+/** What the kernel's refusal to bind a device to an iommufd context means. */
+function bindError(device: Attachable, errno: number): OpenbarError {
+  const syscall = 'ioctl(VFIO_DEVICE_BIND_IOMMUFD)'
+  if (errno === Errno.EPERM) return unsafeInterruptsError(device.group)
+  // The kernel claims the whole group for this context; it cannot while a neighbour has a kernel driver.
+  const group = readGroup(device.group)
+  if (!group.viable) return notViableError(group)
+  // EINVAL: the character device can be opened many times and bound once.
+  const busy = groupBusyError(device, { errno, syscall })
+  if (errno === Errno.EBUSY || (errno === Errno.EINVAL && busy.context.holders.length > 0)) return busy
+  return syscallError(syscall, errno, device.address)
 }

@@ -45,7 +45,10 @@ function memlockError(request: MappingRequest, system: { errno: number; syscall:
       : `RLIMIT_MEMLOCK allows ${limit} bytes, of which ${used} are in use.`
   return new OpenbarError('ERR_MEMLOCK', {
     message: `${request.size} bytes at ${formatRange(request.iova, request.size)} cannot be pinned: ${text}`,
-    hint: 'Raise the limit (ulimit -l unlimited, or memlock in /etc/security/limits.conf, or LimitMEMLOCK= of the systemd unit), or run with CAP_IPC_LOCK.',
+    hint:
+      limit === undefined
+        ? 'Map less, or free memory.'
+        : 'Raise the limit (ulimit -l unlimited, or memlock in /etc/security/limits.conf, or LimitMEMLOCK= of the systemd unit), or run with CAP_IPC_LOCK.',
     context: { need: request.size, limit, locked: used },
     ...system,
   })

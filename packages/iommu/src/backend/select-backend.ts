@@ -21,7 +21,7 @@ export interface KernelInterfaces {
  * ```
  */
 export function kernelInterfaces(): KernelInterfaces {
-  const cdev = /^\s*\d+ vfio-cdev$/m.test(readText('/proc/devices') ?? '')
+  const cdev = /^\s*\d+ vfio-dev$/m.test(readText('/proc/devices') ?? '')
   return { iommufd: cdev && existsSync('/dev/iommu'), type1: existsSync('/dev/vfio/vfio') }
 }
 

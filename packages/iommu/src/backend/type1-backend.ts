@@ -43,9 +43,6 @@ interface Member {
   devices: number
 }
 
-/** The groups that containers of this process hold, for a group can be in one container only. */
-const groupOwners = new Map<number, Type1Backend>()
-
 /**
  * A domain on a VFIO container with the type1 IOMMU, version 2.
  *
@@ -139,14 +136,7 @@ export class Type1Backend implements Backend {
   #join(device: Attachable, onReady: () => void): Member {
     const present = this.#members.get(device.group)
     if (present !== undefined) return present
-    if (groupOwners.has(device.group)) {
-      throw new OpenbarError('ERR_GROUP_BUSY', {
-        message: `${device.address} cannot join this domain: IOMMU group ${device.group} is in another domain of this process.`,
-        hint: 'A group moves as a whole: open all of its devices with the same domain.',
-        context: { group: device.group, holders: [] },
-      })
-    }
-    const member: Member = { group: GroupHandle.open(device.group, device.address), devices: 0 }
+    const member: Member = { group: GroupHandle.open(device), devices: 0 }
     try {
       member.group.setContainer(this.#container)
     } catch (error) {
@@ -155,7 +145,6 @@ export class Type1Backend implements Backend {
     }
     const first = this.#members.size === 0
     this.#members.set(device.group, member)
-    groupOwners.set(device.group, this)
     try {
       if (first) this.#setIommu(device.group)
       this.#readLimits()
@@ -170,14 +159,17 @@ export class Type1Backend implements Backend {
   #leaveWhenEmpty(member: Member): void {
     if (member.devices > 0) return
     this.#members.delete(member.group.id)
-    groupOwners.delete(member.group.id)
     try {
       member.group.unsetContainer()
     } finally {
       member.group.close()
     }
-    if (this.#members.size > 0) this.#readLimits()
-    else this.#ranges = undefined
+    if (this.#members.size > 0) {
+      this.#readLimits()
+    } else {
+      this.#ranges = undefined
+      this.#alignment = DEFAULT_ALIGNMENT
+    }
   }
 
   #setIommu(group: number): void {
@@ -203,6 +195,7 @@ export class Type1Backend implements Backend {
 /** `struct vfio_iommu_type1_info_cap_iova_range`: nr_iovas (u32) at 8, then pairs of start and end (u64) from 16. */
 function parseIovaRanges(view: DataView): InclusiveRange[] {
   const fits = Math.floor((view.byteLength - 16) / 16)
+  if (fits <= 0) return []
   const count = Math.min(view.getUint32(8, true), fits)
   return Array.from({ length: count }, (_, index) => ({
     start: view.getBigUint64(16 + index * 16, true),

@@ -16,7 +16,9 @@ import {
   VFIO_GROUP_UNSET_CONTAINER,
   vfioGroupStatus,
 } from '@openbar/linux'
-import { findHolders, formatHolders } from './holders.ts'
+import type { Attachable } from '../attachable.ts'
+import { groupBusyError } from './group-busy-error.ts'
+import { readGroup } from './groups.ts'
 import { notViableError } from './not-viable-error.ts'
 
 /**
@@ -32,12 +34,13 @@ export class GroupHandle {
   }
 
   /**
-   * Opens a group.
+   * Opens the group of a device.
    *
    * @throws {@link OpenbarError} `ERR_GROUP_BUSY` naming the holder, `ERR_GROUP_NOT_VIABLE` naming the culprits,
    *   `ERR_PERMISSION`, `ERR_NOT_BOUND` when no device of the group is bound to a VFIO driver.
    */
-  static open(id: number, address: string): GroupHandle {
+  static open(device: Attachable): GroupHandle {
+    const { group: id, address } = device
     const path = `/dev/vfio/${id}`
     if (!existsSync(path)) {
       throw new OpenbarError('ERR_NOT_BOUND', {
@@ -46,12 +49,12 @@ export class GroupHandle {
         context: { address, driver: undefined },
       })
     }
-    const handle = new GroupHandle(id, openGroup(id, path))
+    const handle = new GroupHandle(id, openGroup(device, path))
     const status = vfioGroupStatus.allocate()
     status.argsz = vfioGroupStatus.size
     try {
       ioctl(handle.#fd, VFIO_GROUP_GET_STATUS, status, path)
-      if ((status.flags & VFIO_GROUP_FLAGS_VIABLE) === 0) throw notViableError(id)
+      if ((status.flags & VFIO_GROUP_FLAGS_VIABLE) === 0) throw notViableError(readGroup(id))
     } catch (error) {
       handle.close()
       throw error
@@ -100,20 +103,12 @@ export class GroupHandle {
   }
 }
 
-function openGroup(id: number, path: string): Fd<'group'> {
+function openGroup(device: Attachable, path: string): Fd<'group'> {
   try {
     return openFd(path)
   } catch (error) {
     if (!(error instanceof OpenbarError) || error.errno !== Errno.EBUSY) throw error
-    const holders = findHolders(path)
-    throw new OpenbarError('ERR_GROUP_BUSY', {
-      message: `IOMMU group ${id} is held open by ${formatHolders(holders)}.`,
-      hint: 'A group can be driven by one process at a time: end that one first.',
-      context: { group: id, holders },
-      errno: error.errno,
-      syscall: 'open',
-      cause: error,
-    })
+    throw groupBusyError(device, { errno: error.errno, syscall: 'open', cause: error })
   }
 }
 

@@ -21,12 +21,13 @@ export interface Group {
   readonly culprits: readonly Culprit[]
 }
 
-const GROUPS = '/sys/kernel/iommu_groups'
+const SYSFS = '/sys'
 
 /**
  * All IOMMU groups of the machine, by number.
  *
  * @returns None when the IOMMU is absent or switched off.
+ * @throws {@link OpenbarError} `ERR_PERMISSION` or `ERR_SYSCALL` when sysfs cannot be read.
  * @see Linux ABI: sysfs-kernel-iommu_groups
  *
  * @example
@@ -35,14 +36,21 @@ const GROUPS = '/sys/kernel/iommu_groups'
  * ```
  */
 export function groups(): Group[] {
-  return listDirectory(GROUPS)
+  return groupsUnder(SYSFS)
+}
+
+/** {@link groups} of the sysfs that is mounted at a path. */
+export function groupsUnder(sysfs: string): Group[] {
+  return listDirectory(`${sysfs}/kernel/iommu_groups`)
     .map(Number)
     .sort((a, b) => a - b)
-    .map(readGroup)
+    .map((id) => readGroupUnder(sysfs, id))
 }
 
 /**
- * One IOMMU group, by number.
+ * One IOMMU group, by number. A number that no group has reads as a group without devices.
+ *
+ * @throws {@link OpenbarError} `ERR_PERMISSION` or `ERR_SYSCALL` when sysfs cannot be read.
  *
  * @example
  * ```ts
@@ -50,7 +58,12 @@ export function groups(): Group[] {
  * ```
  */
 export function readGroup(id: number): Group {
-  const path = `${GROUPS}/${id}`
+  return readGroupUnder(SYSFS, id)
+}
+
+/** {@link readGroup} of the sysfs that is mounted at a path. */
+export function readGroupUnder(sysfs: string, id: number): Group {
+  const path = `${sysfs}/kernel/iommu_groups/${id}`
   const devices = listDirectory(`${path}/devices`).map((address) => ({
     address,
     driver: readLinkName(`${path}/devices/${address}/driver`),
@@ -68,14 +81,17 @@ export function readGroup(id: number): Group {
 
 /** The kernel's `reserved_regions` file: a line each of first address, last address and kind. */
 export function parseReservedRegions(text: string): ReservedRegion[] {
-  return text
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/))
-    .filter((words) => words.length === 3)
-    .map(([start, last, kind]) => ({ start: BigInt(start ?? 0), last: BigInt(last ?? 0), kind: kind ?? '' }))
+  return Array.from(text.matchAll(/^(0x[\da-f]+) (0x[\da-f]+) (\S+)$/gm), ([, start = '', last = '', kind = '']) => ({
+    start: BigInt(start),
+    last: BigInt(last),
+    kind,
+  }))
 }
 
-/** VFIO's own drivers, and those that never do DMA for the kernel (drivers/vfio: vfio_dev_driver_allowed). */
+/**
+ * VFIO's own drivers and the vendors' variants of them (`vfio-pci`, `mlx5_vfio_pci`), and those that never do DMA for the
+ * kernel: the drivers that set `driver_managed_dma`.
+ */
 function leavesGroupViable(driver: string): boolean {
-  return driver === 'pci-stub' || driver === 'pcieport' || driver.startsWith('vfio') || driver.endsWith('-vfio-pci')
+  return driver === 'pci-stub' || driver === 'pcieport' || /(^|[-_])vfio([-_]|$)/.test(driver)
 }

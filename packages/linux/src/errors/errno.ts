@@ -20,7 +20,9 @@ export const Errno = constants.errno
  * ```
  */
 export function errnoName(errno: number): string {
-  return getSystemErrorMap().get(-errno)?.[0] ?? `errno ${errno}`
+  // Node's map has only what libuv knows; ESTALE and some others are missing there.
+  const name = getSystemErrorMap().get(-errno)?.[0] ?? Object.entries(Errno).find(([, value]) => value === errno)?.[0]
+  return name ?? `errno ${errno}`
 }
 
 /**

@@ -1,4 +1,5 @@
 import { Errno } from '../errors/errno.ts'
+import { invalidArgument } from '../errors/invalid-argument.ts'
 import { OpenbarError } from '../errors/openbar-error.ts'
 import { syscallError } from '../errors/syscall-error.ts'
 import { asFd, closeFd, type Fd } from '../fd.ts'
@@ -49,10 +50,11 @@ export class EventFd {
    * Adds to the counter, as an interrupt does.
    *
    * @param count - How many events; a positive integer.
-   * @throws {@link OpenbarError} `ERR_CLOSED`, `ERR_SYSCALL`.
+   * @throws {@link OpenbarError} `ERR_CLOSED`, `ERR_INVALID_ARGUMENT`; `ERR_SYSCALL` when the counter would overflow.
    */
   signal(count = 1): void {
     this.#assertOpen()
+    if (!Number.isSafeInteger(count) || count <= 0) throw invalidArgument('count', count, 'a positive integer')
     this.#counter[0] = BigInt(count)
     if (libcCalls.write(this.fd, this.#counter, 8) !== 8) throw syscallError('write', lastErrno(), `eventfd ${this.fd}`)
   }

@@ -24,7 +24,14 @@ export function lockedMemory(): LockedMemory {
   return parseLockedMemory(readText('/proc/self/status') ?? '', readText('/proc/self/limits') ?? '')
 }
 
-/** Reads the same from the texts of `/proc/<pid>/status` and `/proc/<pid>/limits`. */
+/**
+ * Reads the same from the texts of `/proc/<pid>/status` and `/proc/<pid>/limits`.
+ *
+ * @example
+ * ```ts
+ * parseLockedMemory('VmLck:\t 8 kB', '').locked // 8192n
+ * ```
+ */
 export function parseLockedMemory(status: string, limits: string): LockedMemory {
   const kilobytes = (name: string) => BigInt(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0) * 1024n
   const limit = /^Max locked memory\s+(\d+|unlimited)/m.exec(limits)?.[1]

@@ -1,8 +1,10 @@
+import { fstatSync } from 'node:fs'
 import { invalidArgument } from '../errors/invalid-argument.ts'
 import { OpenbarError } from '../errors/openbar-error.ts'
 import { syscallError } from '../errors/syscall-error.ts'
 import type { Fd } from '../fd.ts'
 import { lastErrno, libcCalls, viewMemory } from '../ffi/libc.ts'
+import { fileError } from '../sysfs/file-error.ts'
 import { PAGE_SIZE } from './page-size.ts'
 
 const PROT_READ = 0x1
@@ -21,6 +23,7 @@ export interface MapFileOptions {
   readonly offset: number
   readonly size: number
   readonly readable: boolean
+  /** Must be true: JavaScript has no read-only buffers, and a store to a page without the right is a fault. */
   readonly writable: boolean
   /** What is mapped, as it should read in an error. */
   readonly what: string
@@ -33,6 +36,8 @@ export interface MapFileOptions {
  * anonymous memory in the place of the pages. Whatever still points there, a view that was transferred to a worker or
  * a pending asynchronous call, then reaches harmless memory instead of a fault. The range stays reserved for the life
  * of the process, for nobody can tell when the last such pointer is gone.
+ *
+ * A file must keep its length while it is mapped: pages beyond its end are a fault too.
  *
  * @see mmap(2)
  *
@@ -85,7 +90,8 @@ export class MappedMemory {
   /**
    * Maps part of a file or of a device's region, shared.
    *
-   * @throws {@link OpenbarError} `ERR_INVALID_ARGUMENT`, or `ERR_SYSCALL` with what was to be mapped.
+   * @throws {@link OpenbarError} `ERR_INVALID_ARGUMENT`, also for what lies beyond a file's end or cannot be written;
+   *   or `ERR_SYSCALL` with what was to be mapped.
    *
    * @example
    * ```ts
@@ -94,7 +100,12 @@ export class MappedMemory {
    */
   static fromFd(fd: Fd, options: MapFileOptions): MappedMemory {
     const { offset, size, readable, writable, what } = options
-    const protection = (readable ? PROT_READ : 0) | (writable ? PROT_WRITE : 0)
+    if (!writable) throw invalidArgument('writable', writable, `true to map ${what}`)
+    if (!Number.isSafeInteger(offset) || offset < 0 || offset % PAGE_SIZE !== 0) {
+      throw invalidArgument('offset', offset, `a multiple of the page size, ${PAGE_SIZE}`)
+    }
+    assertInsideFile(fd, offset, size, what)
+    const protection = PROT_WRITE | (readable ? PROT_READ : 0)
     return new MappedMemory(map(size, protection, MAP_SHARED, fd, offset, what), size, what)
   }
 
@@ -131,6 +142,22 @@ export class MappedMemory {
     const flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
     const address = libcCalls.mmap(this.address, this.size, PROT_READ | PROT_WRITE, flags, -1, 0)
     if (address === MAP_FAILED) throw syscallError('mmap(MAP_FIXED)', lastErrno(), this.#what)
+  }
+}
+
+/** Pages that lie wholly beyond a file's end can be mapped, and are a bus error when touched. */
+function assertInsideFile(fd: Fd, offset: number, size: number, what: string): void {
+  let length: number
+  try {
+    const stat = fstatSync(fd)
+    // A device's length is 0, and the kernel checks its ranges itself.
+    if (!stat.isFile()) return
+    length = stat.size
+  } catch (error) {
+    throw fileError('fstat', what, error)
+  }
+  if (offset + size > Math.ceil(length / PAGE_SIZE) * PAGE_SIZE) {
+    throw invalidArgument('size', size, `no more than ${what} has from offset ${offset} on: it ends at ${length}`)
   }
 }
 

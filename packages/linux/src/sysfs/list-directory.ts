@@ -5,6 +5,8 @@ import { fileError } from './file-error.ts'
 /**
  * The names in a directory of sysfs or /proc, sorted; none when there is no such directory.
  *
+ * @throws {@link OpenbarError} `ERR_PERMISSION` or `ERR_SYSCALL` when it exists and cannot be read.
+ *
  * @example
  * ```ts
  * listDirectory('/sys/kernel/iommu_groups/1/devices') // ['0000:00:02.0']

@@ -7,6 +7,7 @@ import { fileError } from './file-error.ts'
  * The last part of what a symbolic link of sysfs or /proc points to: a driver's or a group's name.
  *
  * @returns The name, or `undefined` when there is no such link.
+ * @throws {@link OpenbarError} `ERR_PERMISSION` or `ERR_SYSCALL` when it exists and cannot be read.
  *
  * @example
  * ```ts

@@ -18,8 +18,9 @@ export function readText(path: string): string | undefined {
     return readFileSync(path, 'utf8').replace(/\n$/, '')
   } catch (error) {
     const errno = errnoOf(error)
-    // ENODEV: the file's device went away between the look-up and the read.
-    if (errno === Errno.ENOENT || errno === Errno.ENOTDIR || errno === Errno.ENODEV) return undefined
+    // ENODEV, ESRCH: the file's device or process went away between the look-up and the read.
+    const gone = [Errno.ENOENT, Errno.ENOTDIR, Errno.ENODEV, Errno.ESRCH] as (number | undefined)[]
+    if (gone.includes(errno)) return undefined
     throw fileError('read', path, error)
   }
 }

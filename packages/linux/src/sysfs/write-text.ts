@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { fileError } from './file-error.ts'
 
 /**
@@ -14,7 +14,8 @@ import { fileError } from './file-error.ts'
 export function writeText(path: string, text: string): void {
   let fd: number
   try {
-    fd = openSync(path, 'w')
+    // Without O_CREAT: where an attribute is missing, a file of that name must not come to be.
+    fd = openSync(path, constants.O_WRONLY | constants.O_TRUNC)
   } catch (error) {
     throw fileError('open', path, error)
   }

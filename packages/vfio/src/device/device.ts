@@ -64,14 +64,13 @@ export class Device implements Attachable {
   readonly group: number
   /** Path of the VFIO character device, where the kernel has them. */
   readonly cdev: string | undefined
-  /** The live config space. */
-  readonly config: ConfigSpace
   /** The device's interrupts, all off at first. */
   readonly interrupts: Interrupts
   readonly #binding: Binding | undefined
   readonly #windows = new Set<RegisterWindow>()
   readonly #regions = new Map<number, RegionInfo>()
   readonly #owner: RegionOwner
+  #config: ConfigSpace | undefined
   #ownDomain: Domain | undefined
   #access: Access | undefined
   #closing: Promise<void> | undefined
@@ -93,9 +92,6 @@ export class Device implements Attachable {
       windowClosed: (window) => this.#windows.delete(window),
     }
     this.interrupts = new Interrupts(this.#owner)
-    this.config = new ConfigSpace(
-      new ConfigAccess({ configWindow: () => this.#reach().config, revokeWindows: () => this.#revokeWindows() }),
-    )
   }
 
   /**
@@ -134,6 +130,19 @@ export class Device implements Attachable {
    */
   get domain(): Domain {
     return this.#reach().domain
+  }
+
+  /**
+   * The live config space. Switching memory decoding off, or leaving D0, takes every mapped window away.
+   *
+   * @throws {@link OpenbarError} `ERR_NO_DOMAIN`, `ERR_CLOSED`; its accesses throw them too.
+   */
+  get config(): ConfigSpace {
+    this.#reach()
+    this.#config ??= new ConfigSpace(
+      new ConfigAccess({ configWindow: () => this.#reach().config, revokeWindows: () => this.#revokeWindows() }),
+    )
+    return this.#config
   }
 
   /** Whether the device was closed. */

@@ -39,7 +39,7 @@ export class InterruptVector {
   readonly #event = new EventFd()
   readonly #control: VectorControl
   readonly #listeners = new Set<(count: number) => void>()
-  readonly #closers = new Set<(error: Error) => void>()
+  readonly #closers = new Set<(reason: OpenbarError) => void>()
   #watcher: FdWatcher | undefined
   #closed = false
 
@@ -60,18 +60,23 @@ export class InterruptVector {
    *
    * An exception in the callback is an uncaught exception of the process.
    *
+   * @param onEnd - Called once when interrupts are switched off while the subscription is open, with the reason.
+   *
    * @example
    * ```ts
    * using subscription = vector.subscribe((count) => { drain() })
    * ```
    */
-  subscribe(callback: (count: number) => void): Subscription {
+  subscribe(callback: (count: number) => void, onEnd: (reason: OpenbarError) => void = () => {}): Subscription {
     this.#assertOpen()
     // A wrapper of its own, so that one callback can be subscribed twice and each subscription ends by itself.
     const listener = (count: number) => callback(count)
+    const closer = (reason: OpenbarError) => onEnd(reason)
     this.#listeners.add(listener)
+    this.#closers.add(closer)
     this.#watcher ??= new FdWatcher(this.#event.fd, () => this.#deliver())
     const close = () => {
+      this.#closers.delete(closer)
       if (!this.#listeners.delete(listener) || this.#listeners.size > 0) return
       this.#watcher?.close()
       this.#watcher = undefined
@@ -100,13 +105,11 @@ export class InterruptVector {
     const timer = setTimeout(() => reject(this.#timeoutError(timeout)), timeout)
     const abort = () => reject(signal?.reason)
     signal?.addEventListener('abort', abort, { once: true })
-    this.#closers.add(reject)
-    const subscription = this.subscribe(resolve)
+    const subscription = this.subscribe(resolve, reject)
     try {
       return await promise
     } finally {
       subscription.close()
-      this.#closers.delete(reject)
       signal?.removeEventListener('abort', abort)
       clearTimeout(timer)
     }
@@ -133,8 +136,7 @@ export class InterruptVector {
     const subscription = this.subscribe((count) => {
       pending += count
       wake()
-    })
-    this.#closers.add(end)
+    }, end)
     signal?.addEventListener('abort', end, { once: true })
     try {
       while (!ended && signal?.aborted !== true) {
@@ -150,7 +152,6 @@ export class InterruptVector {
       }
     } finally {
       subscription.close()
-      this.#closers.delete(end)
       signal?.removeEventListener('abort', end)
     }
   }
@@ -193,7 +194,7 @@ export class InterruptVector {
     this.#watcher?.close()
     this.#listeners.clear()
     const error = this.#closedError()
-    for (const closer of this.#closers) closer(error)
+    for (const closer of [...this.#closers]) closer(error)
     this.#event.close()
   }
 
