@@ -1,0 +1,87 @@
+import { invalidArgument, OpenbarError } from '@openbar/linux/errors'
+import type { RegisterAccess } from '../access/register-access.ts'
+import { type AnyFieldValue, decodeFields } from './decode-fields.ts'
+import { encodeFields } from './encode-fields.ts'
+import type { RegisterInfo } from './register-types.ts'
+
+type Fields = Readonly<Record<string, AnyFieldValue>>
+
+/**
+ * A register of up to 32 bits. `read` and `write` are in a class per width, so that each call goes to one method of the
+ * access and needs no decision; what changes fields is here.
+ */
+export abstract class NumberRegister {
+  readonly name: string
+  readonly offset: number
+  readonly info: RegisterInfo
+  protected readonly access: RegisterAccess
+  /** Bits that a read-modify-write writes back: not those that a one would clear. */
+  readonly #kept: number
+
+  constructor(info: RegisterInfo, name: string, offset: number, access: RegisterAccess) {
+    this.name = name
+    this.offset = offset
+    this.info = info
+    this.access = access
+    this.#kept = ~writeOneToClearMask(info)
+  }
+
+  abstract read(): number
+  abstract write(value: number): void
+
+  fields(): Fields {
+    return decodeFields(this.info, this.read())
+  }
+
+  writeFields(fields: Fields): void {
+    this.write(encodeFields(this.info, fields))
+  }
+
+  set(field: string | number): void {
+    const mask = typeof field === 'number' ? field : this.#mask(field)
+    if (this.info.access === 'rw1s') this.write(mask)
+    else this.write((this.#current('set') & this.#kept) | mask)
+  }
+
+  clear(field: string | number): void {
+    const mask = typeof field === 'number' ? field : this.#mask(field)
+    if (this.info.access === 'rw1c' || this.info.access === 'rcw1c') this.write(mask)
+    else this.write((this.#current('cleared') & this.#kept & ~mask) | (mask & ~this.#kept))
+  }
+
+  update(fields: Fields): void {
+    this.write(encodeFields(this.info, fields, this.#current('updated') & this.#kept))
+  }
+
+  /** Types forbid this already; from JavaScript, a read-modify-write of the wrong kind would do harm in silence. */
+  #current(done: string): number {
+    if (this.info.access === 'rw') return this.read()
+    throw notReadWrite(this.info, done)
+  }
+
+  #mask(field: string): number {
+    return Number(fieldMask(this.info, field))
+  }
+}
+
+/** The mask of a field, from the table's constants. */
+export function fieldMask(info: RegisterInfo, field: string): unknown {
+  if (info.fields[field] === undefined) {
+    throw invalidArgument('field', field, `a field of ${info.name}: ${Object.keys(info.fields).join(', ')}`)
+  }
+  return (info as unknown as Readonly<Record<string, unknown>>)[field]
+}
+
+/** The error for changing fields of a register that does not hold what is written to it. */
+export function notReadWrite(info: RegisterInfo, done: string): OpenbarError<'ERR_NOT_SUPPORTED'> {
+  return new OpenbarError('ERR_NOT_SUPPORTED', {
+    message: `Fields of ${info.name} cannot be ${done} by reading and writing it back: its kind is ${info.access}.`,
+    context: { what: `read-modify-write of ${info.name}` },
+  })
+}
+
+function writeOneToClearMask(info: RegisterInfo): number {
+  return Object.values(info.fields)
+    .filter((field) => field.access === 'rw1c')
+    .reduce((mask, field) => mask | Number(fieldMask(info, field.name)), 0)
+}
