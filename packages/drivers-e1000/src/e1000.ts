@@ -239,13 +239,13 @@ export class E1000 {
         }
         // Asleep before arming: an interrupt that comes between the two finds somebody to wake.
         const asleep = this.#received.sleep(signal)
-        if (!this.#interrupts.armed) this.#interrupts.armReceive()
+        if (!this.#interrupts.armed) this.#arm()
         await asleep
       }
     } finally {
       // The reader may leave in the middle: with the ring drained, the next frame has to interrupt again.
       const reachable = !this.#closed && !this.#window.closed
-      if (reachable && !this.#interrupts.armed && !this.#receive.pending) this.#interrupts.armReceive()
+      if (reachable && !this.#interrupts.armed && !this.#receive.pending) this.#arm()
     }
   }
 
@@ -301,6 +301,11 @@ export class E1000 {
     enableTransmitter(this.#regs, model.pciExpress)
     enableReceiver(this.#regs)
     this.#interrupts.start()
+  }
+
+  #arm(): void {
+    this.#receive.giveBack()
+    this.#interrupts.armReceive()
   }
 
   #fail(error: unknown): void {

@@ -7,19 +7,21 @@ const ERRORS_SHIFT = 8
 const ERRORS_MASK = 0xff
 /** CRC, symbol, sequence, carrier extension or data errors; the two checksum errors do not make a frame bad (SDM 3.2.3.2). */
 const FRAME_ERRORS = 0x97
-/** Used descriptors are given back this many at a time, for each tail write is a trip over the bus. */
+/** Used descriptors are given back this many at a time at most, for each tail write is a trip over the bus. */
 const BATCH = 16
 
 /** The receive ring, on legacy descriptors (SDM 3.2.3; 82574 7.1.4). */
 export class ReceiveRing {
   readonly #ring: DescriptorRing
   readonly #regs: E1000Registers
+  readonly #batch: number
   #next = 0
   #used = 0
 
   constructor(domain: Domain, regs: E1000Registers, count: number) {
     this.#ring = new DescriptorRing(domain, count)
     this.#regs = regs
+    this.#batch = Math.min(BATCH, count / 4)
   }
 
   /**
@@ -48,10 +50,7 @@ export class ReceiveRing {
     for (;;) {
       const word = this.#next * WORDS
       const status = words[word + 3]!
-      if ((status & STATUS_DD) === 0) {
-        this.#giveBack()
-        return undefined
-      }
+      if ((status & STATUS_DD) === 0) return undefined
       const length = words[word + 2]! & 0xffff
       // Frames are smaller than a buffer, so one that does not end in its descriptor is not one of ours.
       const good = (status & STATUS_EOP) !== 0 && ((status >>> ERRORS_SHIFT) & ERRORS_MASK & FRAME_ERRORS) === 0
@@ -60,20 +59,21 @@ export class ReceiveRing {
       words[word + 3] = 0
       this.#next = (this.#next + 1) & (count - 1)
       this.#used += 1
-      if (this.#used >= BATCH) this.#giveBack()
+      if (this.#used >= this.#batch) this.giveBack()
       if (frame !== undefined) return frame
     }
+  }
+
+  /** Gives the NIC back the descriptors whose frames were taken. Before sleeping, or the NIC may run out of them. */
+  giveBack(): void {
+    if (this.#used === 0) return
+    this.#used = 0
+    // The last descriptor that is ours stays ours: see start().
+    this.#regs.RDT.write((this.#next - 1) & (this.#ring.count - 1))
   }
 
   /** Gives the memory back. The receiver has been stopped before. */
   close(): void {
     this.#ring.close()
-  }
-
-  #giveBack(): void {
-    if (this.#used === 0) return
-    this.#used = 0
-    // The last descriptor that is ours stays ours: see start().
-    this.#regs.RDT.write((this.#next - 1) & (this.#ring.count - 1))
   }
 }

@@ -1,0 +1,75 @@
+import type { BackendName } from '@openbar/iommu'
+import type { BootOptions } from '@openbar/lab'
+
+/** One guest, and the test files that run in it, in one vitest process. */
+export interface MatrixRow {
+  readonly machine: Pick<BootOptions, 'iommu' | 'devices' | 'sparePorts' | 'memoryMiB' | 'append'> &
+    Required<Pick<BootOptions, 'kernel' | 'iommu'>> & { readonly nics: readonly Nic[] }
+  /** What domains stand on. Tests run once with each; they find the names in `$OPENBAR_BACKENDS`. */
+  readonly backends: readonly BackendName[]
+  /** vitest's filters: parts of the files' paths. */
+  readonly files: readonly string[]
+}
+
+type Nic = Exclude<NonNullable<BootOptions['nics']>[number], string>
+
+const e1000: Nic = { model: 'e1000' }
+const e1000e: Nic = { model: 'e1000e' }
+const onBridge: Nic = { ...e1000, bus: 'bridge' }
+const everything = ['tests/iommu/']
+const sharedGroup = ['tests/shared-group/']
+
+/**
+ * Which lab tests run on which kernel, IOMMU and NIC. A row that runs no test is a failure.
+ *
+ * `distro` kernels have no iommufd, so domains stand on type1 there. A virtio IOMMU has no interrupt remapping, and the lab
+ * allows unsafe interrupts for it.
+ */
+export const labMatrix: readonly MatrixRow[] = [
+  {
+    machine: { kernel: 'distro', iommu: 'intel', nics: [e1000, e1000e] },
+    backends: ['type1'],
+    files: everything,
+  },
+  {
+    machine: { kernel: 'iommufd', iommu: 'intel', nics: [e1000, e1000e] },
+    backends: ['iommufd', 'type1'],
+    files: everything,
+  },
+  {
+    machine: { kernel: 'iommufd', iommu: 'amd', nics: [e1000, e1000e] },
+    backends: ['iommufd', 'type1'],
+    files: everything,
+  },
+  {
+    machine: { kernel: 'iommufd', iommu: 'virtio', nics: [e1000, e1000e] },
+    backends: ['iommufd', 'type1'],
+    files: everything,
+  },
+  {
+    machine: { kernel: 'distro', iommu: 'amd', nics: [e1000, e1000e] },
+    backends: ['type1'],
+    files: everything,
+  },
+  {
+    machine: { kernel: 'distro', iommu: 'intel', nics: [onBridge, onBridge] },
+    backends: ['type1'],
+    files: sharedGroup,
+  },
+  {
+    machine: { kernel: 'iommufd', iommu: 'intel', nics: [onBridge, onBridge] },
+    backends: ['iommufd', 'type1'],
+    files: sharedGroup,
+  },
+  {
+    machine: { kernel: 'distro', iommu: 'none', nics: [e1000, e1000e] },
+    backends: [],
+    files: ['tests/no-iommu/'],
+  },
+]
+
+/** What a row is called in results: `distro × intel × e1000+e1000e`; NICs in one group stand in brackets. */
+export function rowName({ machine: { kernel, iommu, nics } }: MatrixRow): string {
+  const names = nics.map(({ model }) => model).join('+')
+  return [kernel, iommu, nics.some(({ bus }) => bus === 'bridge') ? `[${names}]` : names].join(' × ')
+}
