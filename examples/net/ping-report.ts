@@ -109,7 +109,10 @@ export function textReport(): PingReport {
     },
     mappings: ({ mappings }) => {
       for (const mapping of mappings) {
-        line('mapping', `${hex(mapping.iova, 10)} ${size(mapping.size).padStart(8)}  the device may ${mapping.access.replace("-", " and ")}`)
+        line(
+          'mapping',
+          `${hex(mapping.iova, 10)} ${size(mapping.size).padStart(8)}  the device may ${mapping.access.replace('-', ' and ')}`,
+        )
       }
     },
     closed: (address, driver) =>

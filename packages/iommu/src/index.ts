@@ -5,7 +5,7 @@ export { type KernelInterfaces, kernelInterfaces } from './backend/select-backen
 export type { DmaBuffer } from './dma-buffer.ts'
 export { type AllocateOptions, Domain, type DomainOptions, type MapOptions } from './domain.ts'
 export type { DomainSnapshot, MappingSnapshot } from './domain-snapshot.ts'
-export { type Group, groups, type ReservedRegion, readGroup } from './groups/groups.ts'
+export { type Group, groups, isVfioDriver, type ReservedRegion, readGroup } from './groups/groups.ts'
 export { findHolders } from './groups/holders.ts'
 export type { Iova } from './iova.ts'
 export type { MappableMemory, Mapping } from './mapping.ts'

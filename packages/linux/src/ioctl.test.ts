@@ -19,7 +19,7 @@ describe('tryIoctl', () => {
   })
 
   test('passes a struct, and bytes, for the kernel to fill', () => {
-    const fd = asFd<'file'>(openSync(import.meta.filename))
+    const fd = asFd<'file'>(openSync(import.meta.filename, 'r'))
     readSync(fd, new Uint8Array(10))
     const struct = answer.allocate()
     const bytes = new Uint8Array(8)
@@ -31,7 +31,7 @@ describe('tryIoctl', () => {
   })
 
   test('passes a number in the place of the pointer, and null for nothing', () => {
-    const fd = asFd<'file'>(openSync(import.meta.filename))
+    const fd = asFd<'file'>(openSync(import.meta.filename, 'r'))
     expect(tryIoctl(fd, FIONREAD, 8)).toBe(-Errno.EFAULT)
     expect(tryIoctl(fd, FIONREAD)).toBe(-Errno.EFAULT)
     closeSync(fd)
@@ -58,7 +58,7 @@ describe('ioctl', () => {
   })
 
   test('answers what the kernel answers', () => {
-    const fd = asFd<'file'>(openSync(import.meta.filename))
+    const fd = asFd<'file'>(openSync(import.meta.filename, 'r'))
     expect(ioctl(fd, FIONREAD, answer.allocate(), 'this file')).toBe(0)
     closeSync(fd)
   })

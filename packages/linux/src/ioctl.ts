@@ -36,7 +36,7 @@ export type IoctlArgument = StructView | Uint8Array | number | undefined
  * ```
  */
 export function tryIoctl<Kind extends FdKind>(
-  fd: Fd<Kind>,
+  fd: Fd<NoInfer<Kind>>,
   request: IoctlRequest<Kind>,
   argument?: IoctlArgument,
 ): number {
@@ -63,7 +63,7 @@ export function tryIoctl<Kind extends FdKind>(
  * ```
  */
 export function ioctl<Kind extends FdKind>(
-  fd: Fd<Kind>,
+  fd: Fd<NoInfer<Kind>>,
   request: IoctlRequest<Kind>,
   argument: IoctlArgument,
   target: string,

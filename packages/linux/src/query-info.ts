@@ -20,7 +20,7 @@ type InfoFields = Record<string, FieldLayout> & { readonly argsz: readonly ['u32
  * ```
  */
 export function tryQueryInfo<Kind extends FdKind, Fields extends InfoFields>(
-  fd: Fd<Kind>,
+  fd: Fd<NoInfer<Kind>>,
   request: IoctlRequest<Kind>,
   struct: Struct<Fields>,
   prepare: (info: StructView<Fields>) => void = () => {},
@@ -49,7 +49,7 @@ export function tryQueryInfo<Kind extends FdKind, Fields extends InfoFields>(
  * ```
  */
 export function queryInfo<Kind extends FdKind, Fields extends InfoFields>(
-  fd: Fd<Kind>,
+  fd: Fd<NoInfer<Kind>>,
   request: IoctlRequest<Kind>,
   struct: Struct<Fields>,
   target: string,

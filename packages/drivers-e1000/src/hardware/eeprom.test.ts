@@ -17,9 +17,12 @@ class Eeprom extends BufferAccess {
   }
 
   override write32(offset: number, value: number): void {
-    if (offset !== table.EERD.offset) return super.write32(offset, value)
-    const word = this.words[(value >>> this.#model.eerd.addressShift) & 0xff]
-    super.write32(offset, word === undefined || (value & 1) === 0 ? 0 : ((word << 16) | this.#model.eerd.done) >>> 0)
+    super.write32(offset, offset === table.EERD.offset ? this.#answer(value) : value)
+  }
+
+  #answer(request: number): number {
+    const word = this.words[(request >>> this.#model.eerd.addressShift) & 0xff]
+    return word === undefined || (request & 1) === 0 ? 0 : ((word << 16) | this.#model.eerd.done) >>> 0
   }
 }
 

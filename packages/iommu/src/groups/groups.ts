@@ -88,10 +88,19 @@ export function parseReservedRegions(text: string): ReservedRegion[] {
   }))
 }
 
-/**
- * VFIO's own drivers and the vendors' variants of them (`vfio-pci`, `mlx5_vfio_pci`), and those that never do DMA for the
- * kernel: the drivers that set `driver_managed_dma`.
- */
+/** VFIO drivers, and those that never do DMA for the kernel (drivers/vfio: vfio_dev_driver_allowed). */
 function leavesGroupViable(driver: string): boolean {
-  return driver === 'pci-stub' || driver === 'pcieport' || /(^|[-_])vfio([-_]|$)/.test(driver)
+  return driver === 'pci-stub' || driver === 'pcieport' || isVfioDriver(driver)
+}
+
+/**
+ * Whether a kernel driver gives its devices to user space through VFIO: vfio-pci, or a vendor's variant of it.
+ *
+ * @example
+ * ```ts
+ * isVfioDriver('mlx5_vfio_pci') // true
+ * ```
+ */
+export function isVfioDriver(driver: string): boolean {
+  return /(^|[-_])vfio([-_]|$)/.test(driver)
 }

@@ -7,7 +7,7 @@ export function notViableError({ id, culprits }: Pick<Group, 'id' | 'culprits'>)
   const [first] = culprits
   return new OpenbarError('ERR_GROUP_NOT_VIABLE', {
     message: `Group ${id} is not viable: ${names === '' ? 'one of its devices has a kernel driver' : names}.`,
-    hint: `The devices of a group can only be driven together: unbind each named device, or bind it to vfio-pci${first === undefined ? '' : `: openbar bind ${first.address}`}.`,
+    hint: `The devices of a group can only be driven together: unbind each named device, or bind it to vfio-pci${first === undefined ? '' : `: bindDriver('${first.address}', 'vfio-pci') of @openbar/pci`}.`,
     context: { group: id, culprits },
   })
 }

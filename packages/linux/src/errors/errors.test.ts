@@ -75,7 +75,7 @@ describe('invalidArgument', () => {
     ['x', "'x'"],
     [undefined, 'undefined'],
     [{ deep: { er: 1 } }, '{ deep: [Object] }'],
-  ])('shows what was given, %j', (value, shown) => {
+  ])('shows what was given, %#', (value, shown) => {
     const error = invalidArgument('size', value, 'a positive number of bytes')
     expect(error.message).toBe(`size must be a positive number of bytes, not ${shown}.`)
     expect(error.context).toEqual({ argument: 'size', value })

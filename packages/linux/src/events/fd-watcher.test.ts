@@ -84,7 +84,7 @@ describe('FdWatcher', () => {
       code: 'ERR_INVALID_ARGUMENT',
       context: { argument: 'fd', value: event.fd },
     })
-    const file = asFd<'file'>(openSync(import.meta.filename))
+    const file = asFd<'file'>(openSync(import.meta.filename, 'r'))
     expect(thrownBy(() => new FdWatcher(file, () => {})).code).toBe('ERR_INVALID_ARGUMENT')
     closeSync(file)
     expect(thrownBy(() => new FdWatcher(asFd(999_999), () => {}))).toMatchObject({ errno: Errno.EBADF })

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { FdKind } from '../fd.ts'
 import type { IoctlRequest } from '../ioctl.ts'
 import type { FieldLayout, Struct } from '../struct.ts'
 import * as iommufd from './iommufd.ts'
@@ -57,10 +58,11 @@ const SIZES_IN_6_12: Record<string, number> = {
 }
 const WIDTHS = { u8: 1, u16: 2, u32: 4, s32: 4, u64: 8 }
 
+const has = (value: unknown, key: string) => typeof value === 'object' && value !== null && key in value
 const lines = (text: string) => text.trim().split('\n')
-const exported = Object.values({ ...vfio, ...iommufd }).filter((value) => typeof value === 'object')
-const requests = exported.filter((value): value is IoctlRequest<'container'> => 'number' in value)
-const structs = exported.filter((value): value is Struct<Record<string, FieldLayout>> => 'fields' in value)
+const exported: unknown[] = Object.values({ ...vfio, ...iommufd })
+const requests = exported.filter((value): value is IoctlRequest<FdKind> => has(value, 'number'))
+const structs = exported.filter((value): value is Struct<Record<string, FieldLayout>> => has(value, 'fields'))
 
 describe('the kernel interface', () => {
   test('has the numbers of the headers', () => {

@@ -1,6 +1,7 @@
-import { type Attachable, type Attachment, Domain } from '@openbar/iommu'
+import { type Attachable, type Attachment, Domain, isVfioDriver } from '@openbar/iommu'
 import {
   type Fd,
+  isOpenbarError,
   OpenbarError,
   syscallError,
   tryIoctl,
@@ -16,7 +17,7 @@ import { FileWindow } from '../window/file-window.ts'
 import type { RegisterWindow } from '../window/register-window.ts'
 import { ConfigAccess } from './config-access.ts'
 import { type DeviceInfo, readDeviceInfo } from './device-info.ts'
-import { isVfioDriver, locateDevice } from './locate-device.ts'
+import { locateDevice } from './locate-device.ts'
 import { iommuPresent, noIommuError } from './no-iommu-error.ts'
 
 /** How to open a device. */
@@ -353,7 +354,14 @@ async function takeDevice(address: PciAddressLike): Promise<Binding | undefined>
   const { driver, iommuGroup } = readFunction(address)
   if (driver !== undefined && isVfioDriver(driver)) return undefined
   if (iommuGroup === undefined && !iommuPresent()) throw noIommuError(PciAddress.from(address).toString())
-  return bindDriver(address, 'vfio-pci')
+  try {
+    return await bindDriver(address, 'vfio-pci')
+  } catch (error) {
+    // vfio-pci refuses a device without a group; behind some IOMMUs the group comes only with the driver.
+    const refused = isOpenbarError(error, 'ERR_DRIVER_BINDING') && error.context.step === 'probe'
+    if (refused && iommuGroup === undefined) throw noIommuError(PciAddress.from(address).toString(), error)
+    throw error
+  }
 }
 
 function isPresent(access: Access): boolean {

@@ -1,4 +1,4 @@
-import type { Attachable } from '@openbar/iommu'
+import { type Attachable, isVfioDriver } from '@openbar/iommu'
 import { listDirectory, OpenbarError } from '@openbar/linux'
 import { PciAddress, type PciAddressLike, readFunction } from '@openbar/pci'
 import { noIommuError } from './no-iommu-error.ts'
@@ -21,9 +21,4 @@ export function locateDevice(address: PciAddressLike): Attachable {
   if (iommuGroup === undefined) throw noIommuError(text)
   const [cdev] = listDirectory(`/sys/bus/pci/devices/${text}/vfio-dev`)
   return { address: text, group: iommuGroup, cdev: cdev === undefined ? undefined : `/dev/vfio/devices/${cdev}` }
-}
-
-/** Whether a driver gives its devices to user space through VFIO: vfio-pci, or a vendor's variant of it. */
-export function isVfioDriver(driver: string): boolean {
-  return driver.startsWith('vfio') || driver.endsWith('-vfio-pci')
 }

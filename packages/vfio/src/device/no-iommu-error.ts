@@ -1,11 +1,12 @@
 import { listDirectory, OpenbarError } from '@openbar/linux'
 
 /** The error for a device that no IOMMU stands in front of, with what to switch on. */
-export function noIommuError(address: string): OpenbarError<'ERR_NO_IOMMU'> {
+export function noIommuError(address: string, cause?: unknown): OpenbarError<'ERR_NO_IOMMU'> {
   return new OpenbarError('ERR_NO_IOMMU', {
     message: `${address} is in no IOMMU group: this machine's IOMMU is absent or switched off.`,
     hint: 'Switch it on in the firmware (Intel VT-d, AMD-Vi) and on the kernel command line (intel_iommu=on or amd_iommu=on), then start the machine anew; a virtual machine needs one of its own (QEMU: -device intel-iommu,intremap=on).',
     context: { address },
+    cause,
   })
 }
 

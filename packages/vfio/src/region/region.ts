@@ -81,7 +81,10 @@ export class Region {
   }
 
   #mappableAsWhole(): boolean {
-    const [area, ...more] = this.#info.mappableAreas
+    const { readable, writable, mappableAreas } = this.#info
+    const [area, ...more] = mappableAreas
+    // JavaScript has no read-only arrays: a write to a page without that right would end the process.
+    if (!readable || !writable) return false
     return area !== undefined && more.length === 0 && area.offset === 0 && area.size === this.size
   }
 
@@ -95,8 +98,8 @@ export class Region {
     return MappedMemory.fromFd(fd, {
       offset: this.#info.fileOffset,
       size: Math.ceil(this.size / PAGE_SIZE) * PAGE_SIZE,
-      readable: this.#info.readable,
-      writable: this.#info.writable,
+      readable: true,
+      writable: true,
       what,
     })
   }

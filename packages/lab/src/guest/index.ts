@@ -1,0 +1,6 @@
+export type { LabDescription } from '../lab/lab-description.ts'
+export { LabError, type LabErrorCode, type LabErrorDetails } from '../lab-error.ts'
+export type { QmpArguments, QmpClient, QmpEvent, QmpWaitOptions } from '../qemu/qmp.ts'
+export type { LabDevice } from '../qemu/topology.ts'
+export { describeLab } from './describe-lab.ts'
+export { GuestQmp, openQmp } from './guest-qmp.ts'
