@@ -26,6 +26,8 @@ const size = (bytes: number) => (bytes % (1024 * 1024) === 0 ? `${bytes / 1024 /
 const id = ({ vendorId, deviceId }: PciFunction) =>
   `${vendorId.toString(16).padStart(4, '0')}:${deviceId.toString(16).padStart(4, '0')}`
 
+const INTERRUPT_NAMES = { intx: 'INTx', msi: 'MSI', msix: 'MSI-X' } as const
+
 export function jsonReport(): PingReport {
   const emit = (event: string, values: object) =>
     console.log(JSON.stringify({ event, ...values }, (_, value) => (typeof value === 'bigint' ? hex(value) : value)))
@@ -80,7 +82,7 @@ export function textReport(): PingReport {
     },
     nicStarted: (nic, { mappings, pinnedBytes }) => {
       line('memory', `${mappings.length} mappings, ${size(pinnedBytes)} pinned`)
-      line('nic', `${nic.model}, ${nic.mac}, interrupts by ${nic.interruptKind}`)
+      line('nic', `${nic.model}, ${nic.mac}, interrupts by ${INTERRUPT_NAMES[nic.interruptKind]}`)
     },
     linkUp: ({ speed, fullDuplex }) => line('link', `up, ${speed} Mb/s, ${fullDuplex ? 'full' : 'half'} duplex`),
     resolved: (host, mac) => line('arp', mac === undefined ? `${host} does not answer` : `${host} is at ${mac}\n`),

@@ -1,8 +1,11 @@
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import type { Domain } from '@openbar/iommu'
 import {
   type BoundRegisters,
   bindRegisters,
   type Device,
   type InterruptKind,
+  isOpenbarError,
   OpenbarError,
   type RegisterWindow,
   waitUntil,
@@ -31,6 +34,8 @@ export interface E1000Options {
 
 const MAX_FRAME = 1514
 const SEND_TIMEOUT_MS = 1000
+/** Frames that are polled in one go: in a flood, timers and other files would otherwise never have their turn. */
+const POLL_BUDGET = 64
 
 /**
  * An Intel 82540EM, 82545EM or 82574L, driven from here.
@@ -53,6 +58,7 @@ export class E1000 {
   /** The MAC address, as text. */
   readonly mac: string
   readonly #device: Device
+  readonly #domain: Domain
   readonly #window: RegisterWindow
   readonly #regs: E1000Registers
   readonly #receive: ReceiveRing
@@ -61,6 +67,7 @@ export class E1000 {
   readonly #interrupts: NicInterrupts
   readonly #received = new WakeUp()
   #failure: unknown
+  #closing: Promise<void> | undefined
   #closed = false
 
   private constructor(
@@ -77,9 +84,10 @@ export class E1000 {
     this.#window = window
     this.#regs = regs
     this.#statistics = new StatisticsCounter(regs)
-    this.#receive = new ReceiveRing(device.domain, regs, options.receiveDescriptors)
+    this.#domain = device.domain
+    this.#receive = new ReceiveRing(this.#domain, regs, options.receiveDescriptors)
     try {
-      this.#transmit = new TransmitRing(device.domain, regs, options.transmitDescriptors)
+      this.#transmit = new TransmitRing(this.#domain, regs, options.transmitDescriptors)
     } catch (error) {
       this.#receive.close()
       throw error
@@ -112,7 +120,8 @@ export class E1000 {
    *
    * @param device - The device, in a domain. It stays the caller's: close it after the NIC.
    * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` for another device; `ERR_DEVICE_FAULT` when the EEPROM is wrong;
-   *   `ERR_INVALID_ARGUMENT`; `ERR_INTERRUPT`; and what mapping memory throws. Nothing is left behind then.
+   *   `ERR_INVALID_ARGUMENT`; `ERR_INTERRUPT`; `ERR_NO_DOMAIN`; `ERR_CLOSED` when the device is closed meanwhile; and
+   *   what mapping memory throws. Nothing is left behind then.
    *
    * @example
    * ```ts
@@ -152,13 +161,26 @@ export class E1000 {
     return this.#interrupts.count
   }
 
-  /** The NIC's registers, by name. */
+  /**
+   * The NIC's registers, by name.
+   *
+   * @throws {@link OpenbarError} `ERR_CLOSED`.
+   *
+   * @example
+   * ```ts
+   * nic.registers.STATUS.fields().LU
+   * ```
+   */
   get registers(): BoundRegisters<typeof e1000Registers> {
     this.#assertOpen()
     return this.#regs
   }
 
-  /** The link's state now. */
+  /**
+   * The link's state now.
+   *
+   * @throws {@link OpenbarError} `ERR_CLOSED`, `ERR_DEVICE_GONE`.
+   */
   get link(): LinkState {
     this.#assertOpen()
     return readLink(this.#regs)
@@ -186,8 +208,8 @@ export class E1000 {
    * copied, so it may be used again at once.
    *
    * @param frame - 14 to 1514 bytes.
-   * @returns When the frame is in the ring; waits while the ring is full.
-   * @throws {@link OpenbarError} `ERR_INVALID_ARGUMENT`; `ERR_TIMEOUT` when the NIC sends nothing for a second; `ERR_CLOSED`.
+   * @returns When the frame is in the ring; waits while the ring is full. Frames keep their order when each is awaited.
+   * @throws {@link OpenbarError} `ERR_INVALID_ARGUMENT`; `ERR_TIMEOUT` when there is no room for a second; `ERR_CLOSED`.
    *
    * @example
    * ```ts
@@ -218,7 +240,8 @@ export class E1000 {
    *
    * Sleeps until an interrupt, then polls until the ring is empty.
    *
-   * @throws {@link OpenbarError} `ERR_DEVICE_GONE` when the device is removed meanwhile.
+   * @throws {@link OpenbarError} `ERR_DEVICE_GONE` when the device is removed meanwhile; `ERR_CLOSED` when it is closed,
+   *   leaves its domain or loses its interrupts.
    *
    * @example
    * ```ts
@@ -228,6 +251,7 @@ export class E1000 {
   async *frames(options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<Uint8Array, void, void> {
     this.#assertOpen()
     const { signal } = options
+    let polled = 0
     try {
       for (;;) {
         if (this.#closed || signal?.aborted === true) return
@@ -235,6 +259,8 @@ export class E1000 {
         const frame = this.#interrupts.armed ? undefined : this.#receive.take()
         if (frame !== undefined) {
           yield frame
+          polled += 1
+          if (polled % POLL_BUDGET === 0) await nextTurn()
           continue
         }
         // Asleep before arming: an interrupt that comes between the two finds somebody to wake.
@@ -252,6 +278,8 @@ export class E1000 {
   /**
    * What the NIC has counted since it was started.
    *
+   * @throws {@link OpenbarError} `ERR_CLOSED`, `ERR_DEVICE_GONE`.
+   *
    * @example
    * ```ts
    * const { receivedPackets, missedPackets } = nic.statistics()
@@ -265,30 +293,56 @@ export class E1000 {
   /**
    * Stops the NIC: interrupts, receiver, transmitter and bus mastering off, then the memory is given back. Further calls
    * do nothing. The device stays open.
+   *
+   * @example
+   * ```ts
+   * await nic.close()
+   * ```
    */
-  async close(): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
-    this.#received.wake()
-    try {
-      // A device that was closed or taken out of its domain before has been brought to rest by that.
-      if (!this.#window.closed) {
-        stop(this.#regs)
-        this.#device.interrupts.disable()
-        this.#device.config.command.busMasterEnable = false
-      }
-    } catch (error) {
-      // A device that is gone has nothing to stop.
-      if (!(error instanceof OpenbarError) || error.code !== 'ERR_DEVICE_GONE') throw error
-    } finally {
-      this.#receive.close()
-      this.#transmit.close()
-      this.#window.close()
-    }
+  close(): Promise<void> {
+    this.#closing ??= this.#closeOnce()
+    return this.#closing
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  async #closeOnce(): Promise<void> {
+    this.#closed = true
+    this.#received.wake()
+    let gone = false
+    // From the last to the first, and each whatever becomes of the others: DMA is stopped before its memory goes.
+    using steps = new DisposableStack()
+    steps.use(this.#window)
+    steps.defer(() => this.#transmit.close())
+    steps.defer(() => this.#receive.close())
+    steps.defer(() => {
+      if (!gone && this.#stillOurs) this.#device.config.command.busMasterEnable = false
+    })
+    steps.defer(() => {
+      if (this.#stillOurs) this.#device.interrupts.disable()
+    })
+    gone = this.#stopUnits() === 'gone'
+    // Lets a message that is under way arrive. QEMU's 82574L ends QEMU itself when MSI-X is switched off within the
+    // throttling interval of one, 128 us.
+    await sleep(10)
+  }
+
+  /** A device that was closed or has left the domain was brought to rest by that, and may be somebody else's now. */
+  get #stillOurs(): boolean {
+    return !this.#device.closed && this.#domain.snapshot().devices.includes(this.#device.address)
+  }
+
+  #stopUnits(): 'stopped' | 'gone' {
+    try {
+      // Without the window, as after a reset or with memory decoding off, taking the bus away has to do.
+      if (!this.#window.closed) stop(this.#regs)
+      return 'stopped'
+    } catch (error) {
+      if (isOpenbarError(error, 'ERR_DEVICE_GONE')) return 'gone'
+      throw error
+    }
   }
 
   #start(model: E1000Model, mac: Uint8Array): void {

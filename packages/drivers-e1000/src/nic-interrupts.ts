@@ -48,6 +48,8 @@ export class NicInterrupts {
 
   /** Switches interrupts on, and arms the first. */
   start(): void {
+    // No throttling: whoever is woken polls, and only then lets the NIC interrupt again.
+    this.#regs.ITR.write(0)
     if (this.kind === 'msix') this.#startMsix()
     else this.#startSingle()
     this.armReceive()

@@ -22,12 +22,13 @@ export class WakeUp {
     if (signal?.aborted === true) return
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#sleepers.add(resolve)
-    signal?.addEventListener('abort', resolve as () => void, { once: true })
+    const abort = () => resolve()
+    signal?.addEventListener('abort', abort, { once: true })
     try {
       await promise
     } finally {
       this.#sleepers.delete(resolve)
-      signal?.removeEventListener('abort', resolve as () => void)
+      signal?.removeEventListener('abort', abort)
     }
   }
 }

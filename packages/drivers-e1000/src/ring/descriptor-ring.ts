@@ -1,4 +1,4 @@
-import type { DmaBuffer, Domain } from '@openbar/iommu'
+import type { DmaBuffer } from '@openbar/iommu'
 import { OpenbarError } from '@openbar/vfio'
 
 /** Bytes of a legacy descriptor, for both directions (SDM 3.2.3 and 3.3.3; 82574 7.1.4 and 7.2.10). */
@@ -11,6 +11,11 @@ export const BUFFER_BYTES = 2048
 /** Status bit of both directions: the NIC is done with the descriptor. */
 export const STATUS_DD = 1 << 0
 
+/** Where a ring's memory comes from: a `Domain`. */
+export interface RingMemory {
+  allocate(size: number): Pick<DmaBuffer, 'iova' | 'bytes' | 'u32' | 'close'>
+}
+
 /**
  * A ring of descriptors and a buffer for each, in memory that the NIC can reach.
  *
@@ -22,10 +27,10 @@ export class DescriptorRing {
   readonly words: Uint32Array
   /** All buffers, one after the other. */
   readonly bytes: Uint8Array
-  readonly #descriptors: DmaBuffer
-  readonly #buffers: DmaBuffer
+  readonly #descriptors: ReturnType<RingMemory['allocate']>
+  readonly #buffers: ReturnType<RingMemory['allocate']>
 
-  constructor(domain: Domain, count: number) {
+  constructor(memory: RingMemory, count: number) {
     // RDLEN and TDLEN count in units of 128 bytes, which is eight descriptors (SDM 13.4.27, 13.4.38).
     if (!Number.isInteger(count) || count < 8 || count > 4096 || (count & (count - 1)) !== 0) {
       throw new OpenbarError('ERR_INVALID_ARGUMENT', {
@@ -34,9 +39,9 @@ export class DescriptorRing {
       })
     }
     this.count = count
-    this.#descriptors = domain.allocate(count * DESCRIPTOR_BYTES)
+    this.#descriptors = memory.allocate(count * DESCRIPTOR_BYTES)
     try {
-      this.#buffers = domain.allocate(count * BUFFER_BYTES)
+      this.#buffers = memory.allocate(count * BUFFER_BYTES)
     } catch (error) {
       this.#descriptors.close()
       throw error

@@ -1,6 +1,5 @@
-import type { Domain } from '@openbar/iommu'
 import type { E1000Registers } from '../hardware/registers.ts'
-import { BUFFER_BYTES, DescriptorRing, STATUS_DD, WORDS } from './descriptor-ring.ts'
+import { BUFFER_BYTES, DescriptorRing, type RingMemory, STATUS_DD, WORDS } from './descriptor-ring.ts'
 
 const STATUS_EOP = 1 << 1
 const ERRORS_SHIFT = 8
@@ -17,9 +16,11 @@ export class ReceiveRing {
   readonly #batch: number
   #next = 0
   #used = 0
+  /** Whether the frame in the next descriptor began in an earlier one. */
+  #continued = false
 
-  constructor(domain: Domain, regs: E1000Registers, count: number) {
-    this.#ring = new DescriptorRing(domain, count)
+  constructor(memory: RingMemory, regs: E1000Registers, count: number) {
+    this.#ring = new DescriptorRing(memory, count)
     this.#regs = regs
     this.#batch = Math.min(BATCH, count / 4)
   }
@@ -52,8 +53,10 @@ export class ReceiveRing {
       const status = words[word + 3]!
       if ((status & STATUS_DD) === 0) return undefined
       const length = words[word + 2]! & 0xffff
-      // Frames are smaller than a buffer, so one that does not end in its descriptor is not one of ours.
-      const good = (status & STATUS_EOP) !== 0 && ((status >>> ERRORS_SHIFT) & ERRORS_MASK & FRAME_ERRORS) === 0
+      // Frames are smaller than a buffer: one that goes over several descriptors is dropped, down to its last.
+      const whole = (status & STATUS_EOP) !== 0 && !this.#continued
+      this.#continued = (status & STATUS_EOP) === 0
+      const good = whole && ((status >>> ERRORS_SHIFT) & ERRORS_MASK & FRAME_ERRORS) === 0
       const start = this.#next * BUFFER_BYTES
       const frame = good && length <= BUFFER_BYTES ? bytes.slice(start, start + length) : undefined
       words[word + 3] = 0

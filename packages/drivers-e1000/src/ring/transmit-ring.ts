@@ -1,6 +1,5 @@
-import type { Domain } from '@openbar/iommu'
 import { type E1000Registers, e1000Registers as table } from '../hardware/registers.ts'
-import { BUFFER_BYTES, DescriptorRing, STATUS_DD, WORDS } from './descriptor-ring.ts'
+import { BUFFER_BYTES, DescriptorRing, type RingMemory, STATUS_DD, WORDS } from './descriptor-ring.ts'
 
 /** End of packet, insert the CRC, report status: in the command byte of the third word (SDM 3.3.3.1). */
 const COMMAND = (0x01 | 0x02 | 0x08) << 24
@@ -14,8 +13,8 @@ export class TransmitRing {
   /** The oldest descriptor that the NIC may still be busy with. */
   #oldest = 0
 
-  constructor(domain: Domain, regs: E1000Registers, count: number) {
-    this.#ring = new DescriptorRing(domain, count)
+  constructor(memory: RingMemory, regs: E1000Registers, count: number) {
+    this.#ring = new DescriptorRing(memory, count)
     this.#regs = regs
   }
 

@@ -214,12 +214,14 @@ function openCdev(device: Attachable): Fd<'device'> {
 /** What the kernel's refusal to bind a device to an iommufd context means. */
 function bindError(device: Attachable, errno: number): OpenbarError {
   const syscall = 'ioctl(VFIO_DEVICE_BIND_IOMMUFD)'
-  if (errno === Errno.EPERM) return unsafeInterruptsError(device.group)
   // The kernel claims the whole group for this context; it cannot while a neighbour has a kernel driver.
   const group = readGroup(device.group)
   if (!group.viable) return notViableError(group)
-  // EINVAL: the character device can be opened many times and bound once.
+  // EINVAL: the character device can be opened many times and bound once. EPERM: the group is claimed by another
+  // context, or interrupts are not remapped; only a look at who has it tells which.
   const busy = groupBusyError(device, { errno, syscall })
-  if (errno === Errno.EBUSY || (errno === Errno.EINVAL && busy.context.holders.length > 0)) return busy
+  const held = busy.context.holders.length > 0
+  if (errno === Errno.EBUSY || (held && (errno === Errno.EINVAL || errno === Errno.EPERM))) return busy
+  if (errno === Errno.EPERM) return unsafeInterruptsError(device.group)
   return syscallError(syscall, errno, device.address)
 }

@@ -104,7 +104,7 @@ describe('notViableError', () => {
     expect(error.message).toContain(
       'Group 10 is not viable: 0000:00:1f.0 is bound to lpc_ich, 0000:00:1f.2 is bound to ahci.',
     )
-    expect(error.hint).toMatch(/unbind.*vfio-pci.*openbar bind 0000:00:1f\.0/)
+    expect(error.hint).toMatch(/unbind.*bindDriver\('0000:00:1f\.0', 'vfio-pci'\)/)
     expect(error).toMatchObject({ code: 'ERR_GROUP_NOT_VIABLE', context: { group: 10 } })
     expect(error.context.culprits).toHaveLength(2)
   })
