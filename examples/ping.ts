@@ -18,6 +18,10 @@ const OUR_IP = '10.0.2.15'
 const GATEWAY = '10.0.2.2'
 const ECHOES = 4
 
+// Ctrl-C ends the waits, and with them everything that was opened is closed in order: the NIC goes back to its driver.
+const interrupted = new AbortController()
+process.once('SIGINT', () => interrupted.abort())
+
 async function ping(nicFunction: PciFunction, backend: BackendName | undefined, report: PingReport): Promise<boolean> {
   const address = nicFunction.address.toString()
   report.found(nicFunction)
@@ -33,15 +37,16 @@ async function ping(nicFunction: PciFunction, backend: BackendName | undefined, 
   // The driver maps its rings and buffers in the domain, and programs the NIC.
   await using nic = await E1000.start(device)
   report.nicStarted(nic, domain.snapshot())
-  report.linkUp(await nic.waitForLink({ timeout: 10_000 }))
+  const { signal } = interrupted
+  report.linkUp(await nic.waitForLink({ timeout: 10_000, signal }))
 
-  const route = { nic, from: OUR_IP, to: GATEWAY }
+  const route = { nic, from: OUR_IP, to: GATEWAY, signal }
   const gateway = await resolve(route)
   report.resolved(GATEWAY, gateway)
   if (gateway === undefined) return false
 
   const replies: EchoReply[] = []
-  for (let sequence = 1; sequence <= ECHOES; sequence += 1) {
+  for (let sequence = 1; sequence <= ECHOES && !signal.aborted; sequence += 1) {
     const reply = await echo(route, gateway, sequence)
     if (reply !== undefined) replies.push(reply)
     report.echoed(GATEWAY, sequence, reply)
@@ -63,6 +68,8 @@ try {
     positionals.length > 0 ? positionals.map((name) => readFunction(name)) : listFunctions().filter(E1000.supports)
   if (nics.length === 0) throw new Error('There is no 82540EM, 82545EM or 82574L in this machine.')
   for (const nic of nics) {
+    if (interrupted.signal.aborted) break
+    // Domain.open refuses any other name.
     const complete = await ping(nic, values.backend as BackendName | undefined, report)
     report.closed(nic.address.toString(), readFunction(nic.address).driver)
     if (!complete) process.exitCode = 1

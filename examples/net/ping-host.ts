@@ -27,13 +27,16 @@ export interface PingRoute {
   readonly nic: E1000
   readonly from: Ipv4Address
   readonly to: Ipv4Address
+  /** Ends every wait early. */
+  readonly signal: AbortSignal
 }
 
 const DATA = Uint8Array.from({ length: 56 }, (_, index) => index)
+const REPLY_TIMEOUT_MS = 1000
 const IDENTIFIER = process.pid & 0xffff
 
 /** Asks for the hardware address of the target, up to five times, a second apart. */
-export async function resolve({ nic, from, to }: PingRoute): Promise<MacAddress | undefined> {
+export async function resolve({ nic, from, to, signal }: PingRoute): Promise<MacAddress | undefined> {
   const payload = encodeArp({
     operation: ARP_REQUEST,
     senderMac: nic.mac,
@@ -42,9 +45,9 @@ export async function resolve({ nic, from, to }: PingRoute): Promise<MacAddress 
     targetIp: to,
   })
   const request = encodeEthernet({ destination: BROADCAST, source: nic.mac, etherType: ETHERTYPE_ARP, payload })
-  for (let attempt = 0; attempt < 5; attempt += 1) {
+  for (let attempt = 0; attempt < 5 && !signal.aborted; attempt += 1) {
     await nic.send(request)
-    const answer = await firstFrame(nic, 1000, (frame) => {
+    const answer = await firstFrame(nic, signal, (frame) => {
       const arp = frame.etherType === ETHERTYPE_ARP ? decodeArp(frame.payload) : undefined
       return arp?.operation === ARP_REPLY && arp.senderIp === to ? arp.senderMac : undefined
     })
@@ -55,13 +58,13 @@ export async function resolve({ nic, from, to }: PingRoute): Promise<MacAddress 
 
 /** Sends one echo request and waits up to a second for the reply that carries the same data. */
 export async function echo(route: PingRoute, target: MacAddress, sequence: number): Promise<EchoReply | undefined> {
-  const { nic, from, to } = route
+  const { nic, from, to, signal } = route
   const message = encodeIcmpEcho({ type: ECHO_REQUEST, identifier: IDENTIFIER, sequence, data: DATA })
   const payload = encodeIpv4({ source: from, destination: to, protocol: PROTOCOL_ICMP, ttl: 64, payload: message })
   const request = encodeEthernet({ destination: target, source: nic.mac, etherType: ETHERTYPE_IPV4, payload })
   const start = performance.now()
   await nic.send(request)
-  return firstFrame(nic, 1000, (frame) => {
+  return firstFrame(nic, signal, (frame) => {
     const packet = frame.etherType === ETHERTYPE_IPV4 ? decodeIpv4(frame.payload) : undefined
     if (packet?.protocol !== PROTOCOL_ICMP || packet.source !== to || packet.destination !== from) return undefined
     const reply = decodeIcmpEcho(packet.payload)
@@ -73,10 +76,10 @@ export async function echo(route: PingRoute, target: MacAddress, sequence: numbe
 
 async function firstFrame<Found>(
   nic: E1000,
-  timeout: number,
+  signal: AbortSignal,
   pick: (frame: EthernetFrame) => Found | undefined,
 ): Promise<Found | undefined> {
-  for await (const bytes of nic.frames({ signal: AbortSignal.timeout(timeout) })) {
+  for await (const bytes of nic.frames({ signal: AbortSignal.any([signal, AbortSignal.timeout(REPLY_TIMEOUT_MS)]) })) {
     const frame = decodeEthernet(bytes)
     const found = frame === undefined ? undefined : pick(frame)
     if (found !== undefined) return found

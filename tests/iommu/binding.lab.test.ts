@@ -26,6 +26,24 @@ describe.each(NICS)("the $chip, bound to the kernel's $model first", ({ model })
     expect(readFunction(address)).toMatchObject({ driver: model, driverOverride: undefined })
   })
 
+  it('is opened by the first of two who want it at once, and given back when that one closes', async () => {
+    const address = nicAddress(model)
+    const [first, second] = await Promise.allSettled([
+      Device.open(address, { bind: true }),
+      Device.open(address, { bind: true }),
+    ])
+    if (first.status !== 'fulfilled' || second.status !== 'rejected') throw new Error('both or none were opened')
+    expect(second.reason).toMatchObject({ code: expect.stringMatching(/^ERR_(GROUP|DEVICE)_BUSY$/) })
+    expect(readFunction(address).driver).toBe('vfio-pci')
+    // Opened while it is being closed: the driver gets it back in between, and then lets go of it once more.
+    const closing = first.value.close()
+    await using device = await Device.open(address, { bind: true })
+    await closing
+    expect(device.bar(0).map().read32(8)).toBeGreaterThan(0)
+    await device.close()
+    expect(readFunction(address).driver).toBe(model)
+  })
+
   it('is named with its driver by an error, when taking it was not asked for', async () => {
     const error = await errorOf('ERR_NOT_BOUND', () => Device.open(nicAddress(model)))
     expect(error.message).toContain(`bound to ${model},`)

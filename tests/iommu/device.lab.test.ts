@@ -61,6 +61,17 @@ describe.each(backends)('a device on %s', (backend) => {
     expect(device.bar(0).map().read32(STATUS)).toBeGreaterThan(0)
   })
 
+  it('stays where it is when its own domain is set again', async () => {
+    await using device = await Device.open(nicAddress('e1000e'), { bind: true })
+    const { domain } = device
+    const window = device.bar(0).map()
+    device.setDomain(domain)
+    expect(window.read32(STATUS)).toBeGreaterThan(0)
+    expect(domain.closed).toBe(false)
+    device.unsetDomain()
+    expect(domain.closed).toBe(true)
+  })
+
   it.each(NICS)('starts with bus mastering off, and switches it: $chip', async ({ model }) => {
     await using opened = await open(model)
     const { device } = opened

@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { E1000 } from '@openbar/drivers-e1000'
-import type { InterruptKind } from '@openbar/vfio'
+import { type Device, type InterruptKind, waitUntil } from '@openbar/vfio'
 import { describe, expect, it } from 'vitest'
 import { echo, type PingRoute, resolve } from '../../examples/net/ping-host.ts'
 import { backends } from '../support/backends.ts'
@@ -8,6 +9,7 @@ import { NICS } from '../support/nics.ts'
 import { openDevice } from '../support/open-device.ts'
 import { processState } from '../support/process-state.ts'
 
+const NEVER = new AbortController().signal
 const FULL = process.env['OPENBAR_FULL'] === '1'
 const ECHOES = FULL ? 1000 : 20
 const RESTARTS = FULL ? 50 : 3
@@ -17,6 +19,21 @@ async function gatewayOf(route: PingRoute): Promise<string> {
   const mac = await resolve(route)
   if (mac === undefined) throw new Error(`${route.to} does not answer.`)
   return mac
+}
+
+const MDIC = 0x0020
+const MDIC_WRITE_BMCR = (1 << 26) | (1 << 21)
+const MDIC_READY = 1 << 28
+
+/** Has the PHY give back what is sent (BMCR, IEEE 802.3, 22.2.4.1); a reset of the MAC does not end that, disposing does. */
+async function loopBack(device: Device): Promise<AsyncDisposable> {
+  const bar0 = device.bar(0).map()
+  const writeBmcr = async (value: number) => {
+    bar0.write32(MDIC, MDIC_WRITE_BMCR | value)
+    await waitUntil(() => (bar0.read32(MDIC) & MDIC_READY) !== 0, { timeout: 1000, waitedFor: 'the PHY' })
+  }
+  await writeBmcr(0x4140)
+  return { [Symbol.asyncDispose]: () => writeBmcr(0x1140) }
 }
 
 describe.each(backends)('the e1000 driver on %s', (backend) => {
@@ -29,7 +46,7 @@ describe.each(backends)('the e1000 driver on %s', (backend) => {
     const { device } = opened
     await using nic = await E1000.start(device, kind === undefined ? {} : { interrupt: kind })
     await nic.waitForLink({ timeout: 10_000 })
-    await run(nic, { nic, from: '10.0.2.15', to: '10.0.2.2' })
+    await run(nic, { nic, from: '10.0.2.15', to: '10.0.2.2', signal: NEVER })
   }
 
   it.each(CASES)('pings the gateway, each reply by interrupt: $chip, $kind', async ({ model, kind }) => {
@@ -76,7 +93,7 @@ describe.each(backends)('the e1000 driver on %s', (backend) => {
     const { device } = opened
     await using nic = await E1000.start(device, { receiveDescriptors: 8, transmitDescriptors: 8 })
     await nic.waitForLink({ timeout: 10_000 })
-    const route = { nic, from: '10.0.2.15', to: '10.0.2.2' }
+    const route = { nic, from: '10.0.2.15', to: '10.0.2.2', signal: NEVER }
     const gateway = await gatewayOf(route)
     for (let sequence = 1; sequence <= 2 * ECHOES; sequence += 1) {
       expect(await echo(route, gateway, sequence), `echo ${sequence}`).toBeDefined()
@@ -90,7 +107,7 @@ describe.each(backends)('the e1000 driver on %s', (backend) => {
     for (let round = 0; round < RESTARTS; round += 1) {
       await using nic = await E1000.start(device)
       await nic.waitForLink({ timeout: 10_000 })
-      await gatewayOf({ nic, from: '10.0.2.15', to: '10.0.2.2' })
+      await gatewayOf({ nic, from: '10.0.2.15', to: '10.0.2.2', signal: NEVER })
       mappings ??= device.domain.snapshot().mappings.length
       expect(device.domain.snapshot().mappings).toHaveLength(mappings)
     }
@@ -117,6 +134,43 @@ describe.each(backends)('the e1000 driver on %s', (backend) => {
     const before = processState()
     await rounds()
     expect(processState()).toEqual(before)
+  })
+
+  it.each([
+    {
+      how: 'memory decoding was switched off',
+      rest: (device: Device) => {
+        device.config.command.memorySpaceEnable = false
+      },
+    },
+    { how: 'a function level reset', rest: (device: Device) => device.reset() },
+  ])('takes the bus from the NIC also after $how', async ({ rest }) => {
+    await using opened = await open('e1000e')
+    const { device } = opened
+    const nic = await E1000.start(device)
+    rest(device)
+    await nic.close()
+    expect(device.config.command.busMasterEnable).toBe(false)
+    expect(device.interrupts.enabled).toBeUndefined()
+    expect(device.domain.snapshot().mappings).toEqual([])
+  })
+
+  it.each(NICS)('lets timers have their turn in a flood of frames: $chip', async ({ model }) => {
+    await using opened = await open(model)
+    const { device } = opened
+    await using nic = await E1000.start(device)
+    await nic.waitForLink({ timeout: 10_000 })
+    await using _loopback = await loopBack(device)
+    // QEMU's 82540EM receives nothing for a second after its receiver was switched on.
+    if (model === 'e1000') await sleep(1100)
+    await nic.send(Uint8Array.from({ length: 60 }, (_, index) => (index < 6 ? 0xff : index)))
+    let frames = 0
+    // Each frame that is taken is back in the ring before the next is asked for.
+    for await (const frame of nic.frames({ signal: AbortSignal.timeout(500) })) {
+      frames += 1
+      await nic.send(frame)
+    }
+    expect(frames).toBeGreaterThan(64)
   })
 
   it('refuses frames and rings of the wrong size', async () => {

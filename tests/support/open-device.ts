@@ -9,14 +9,9 @@ export interface OpenDevice extends AsyncDisposable {
 }
 
 export async function openDevice(model: 'e1000' | 'e1000e', backend: BackendName): Promise<OpenDevice> {
-  const domain = await Domain.open({ backend })
-  const device = await Device.open(nicAddress(model), { domain, bind: true })
-  return {
-    device,
-    domain,
-    async [Symbol.asyncDispose]() {
-      await device.close()
-      domain.close()
-    },
-  }
+  await using opening = new AsyncDisposableStack()
+  const domain = opening.use(await Domain.open({ backend }))
+  const device = opening.use(await Device.open(nicAddress(model), { domain, bind: true }))
+  const opened = opening.move()
+  return { device, domain, [Symbol.asyncDispose]: () => opened.disposeAsync() }
 }

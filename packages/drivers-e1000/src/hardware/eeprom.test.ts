@@ -1,17 +1,17 @@
-import { BufferAccess } from '@openbar/pci'
 import { bindRegisters, isOpenbarError } from '@openbar/vfio'
 import { describe, expect, it } from 'vitest'
+import { MemoryRegisters } from '../testing/memory-registers.ts'
 import { readEepromWord, readMacAddress } from './eeprom.ts'
 import { type E1000Model, findModel, models } from './models.ts'
 import { e1000Registers as table } from './registers.ts'
 
 /** An EEPROM behind EERD, laid out as the model's datasheet says; silent for words that it does not have. */
-class Eeprom extends BufferAccess {
+class Eeprom extends MemoryRegisters {
   readonly words: Uint16Array
   readonly #model: E1000Model
 
   constructor(model: E1000Model, words: Uint16Array) {
-    super(new Uint8Array(0x6000))
+    super()
     this.#model = model
     this.words = words
   }

@@ -21,11 +21,11 @@ export function readLink(regs: E1000Registers): LinkState {
 }
 
 /**
- * Lets the MAC take the link as the PHY negotiates it (SDM 14.5.3, 82574 4.6.4.2): set link up, detect the speed, and
- * force nothing.
+ * Lets the MAC take the link as the PHY negotiates it (SDM 8.6.2.2.3): set link up, force nothing, and do not have the
+ * MAC detect the speed by itself, for the PHY tells it.
  */
 export function setLinkUp(regs: E1000Registers): void {
   const { SLU, ASDE, LRST, PHY_RST, ILOS, FRCSPD, FRCDPLX, VME } = table.CTRL
-  const off = LRST | PHY_RST | ILOS | FRCSPD | FRCDPLX | VME
-  regs.CTRL.write((regs.CTRL.read() & ~off) | SLU | ASDE)
+  const off = LRST | PHY_RST | ILOS | FRCSPD | FRCDPLX | ASDE | VME
+  regs.CTRL.write((regs.CTRL.read() & ~off) | SLU)
 }

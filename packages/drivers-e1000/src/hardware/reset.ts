@@ -3,6 +3,8 @@ import { waitUntil } from '@openbar/vfio'
 import { type E1000Registers, e1000Registers as table } from './registers.ts'
 
 const ALL_CAUSES = 0xffff_ffff
+/** What Linux gives these controllers to load their EEPROM anew: 5 ms the 8254x, 25 ms the 82574L. */
+const EEPROM_RELOAD_MS = 25
 
 /**
  * Brings the NIC to rest and resets it.
@@ -16,7 +18,7 @@ export async function reset(regs: E1000Registers): Promise<void> {
   await sleep(10)
   regs.CTRL.set('RST')
   // SDM 13.4.1: registers must not be touched for at least 1 us after RST.
-  await sleep(1)
+  await sleep(EEPROM_RELOAD_MS)
   await waitUntil(() => (regs.CTRL.read() & table.CTRL.RST) === 0, { timeout: 100, waitedFor: 'the end of the reset' })
   maskInterrupts(regs)
 }

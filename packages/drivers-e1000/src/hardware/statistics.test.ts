@@ -1,15 +1,15 @@
-import { BufferAccess } from '@openbar/pci'
 import { bindRegisters } from '@openbar/vfio'
 import { describe, expect, it } from 'vitest'
+import { MemoryRegisters } from '../testing/memory-registers.ts'
 import { e1000Registers as table } from './registers.ts'
 import { StatisticsCounter } from './statistics.ts'
 
 /** Registers in memory, of which the named ones are set to zero by a read, as the hardware does. */
-class CountingAccess extends BufferAccess {
+class CountingAccess extends MemoryRegisters {
   readonly clearing: ReadonlySet<number>
 
   constructor(clearing: readonly number[]) {
-    super(new Uint8Array(0x6000))
+    super()
     this.clearing = new Set(clearing)
   }
 

@@ -1,7 +1,6 @@
-import { type Attachable, type Attachment, Domain, isVfioDriver } from '@openbar/iommu'
+import { type Attachable, type Attachment, Domain } from '@openbar/iommu'
 import {
   type Fd,
-  isOpenbarError,
   OpenbarError,
   syscallError,
   tryIoctl,
@@ -9,16 +8,18 @@ import {
   VFIO_PCI_CONFIG_REGION_INDEX,
   VFIO_PCI_ROM_REGION_INDEX,
 } from '@openbar/linux'
-import { type Binding, bindDriver, ConfigSpace, PciAddress, type PciAddressLike, readFunction } from '@openbar/pci'
+import { type Binding, ConfigSpace, PciAddress, type PciAddressLike } from '@openbar/pci'
 import { Interrupts } from '../interrupts/interrupts.ts'
 import { Region, type RegionOwner } from '../region/region.ts'
 import { type RegionInfo, readRegionInfo } from '../region/region-info.ts'
 import { FileWindow } from '../window/file-window.ts'
 import type { RegisterWindow } from '../window/register-window.ts'
 import { ConfigAccess } from './config-access.ts'
+import { ConfigGuard } from './config-guard.ts'
+import { giveBackAfter, takeDevice } from './device-binding.ts'
 import { type DeviceInfo, readDeviceInfo } from './device-info.ts'
+import { inTurn } from './in-turn.ts'
 import { locateDevice } from './locate-device.ts'
-import { iommuPresent, noIommuError } from './no-iommu-error.ts'
 
 /** How to open a device. */
 export interface DeviceOptions {
@@ -37,6 +38,7 @@ interface Access {
   readonly attachment: Attachment
   readonly info: DeviceInfo
   readonly config: FileWindow
+  readonly guard: ConfigGuard
 }
 
 const CLASS_AND_REVISION = 0x08
@@ -91,6 +93,8 @@ export class Device implements Attachable {
       checkPresence: () => this.#assertPresent(),
       windowOpened: (window) => this.#windows.add(window),
       windowClosed: (window) => this.#windows.delete(window),
+      beforeConfigWrite: (offset, bytes) => this.#reach().guard.beforeWrite(offset, bytes),
+      assertMemoryReachable: (what) => this.#assertMemoryReachable(what),
     }
     this.interrupts = new Interrupts(this.#owner)
   }
@@ -109,18 +113,24 @@ export class Device implements Attachable {
    * ```
    */
   static async open(address: PciAddressLike, options: DeviceOptions = {}): Promise<Device> {
+    const name = PciAddress.from(address).toString()
+    return inTurn(name, () => Device.#open(name, options))
+  }
+
+  static async #open(address: string, options: DeviceOptions): Promise<Device> {
     const binding = options.bind === true ? await takeDevice(address) : undefined
     let ownDomain: Domain | undefined
     try {
       const device = new Device(locateDevice(address), binding)
-      ownDomain = options.domain === undefined ? await Domain.open() : undefined
-      device.#join(options.domain ?? (ownDomain as Domain))
+      let { domain } = options
+      if (domain === undefined) domain = ownDomain = await Domain.open()
+      device.#join(domain)
       device.#ownDomain = ownDomain
       return device
     } catch (error) {
       ownDomain?.close()
-      await binding?.restore()
-      throw error
+      if (binding === undefined) throw error
+      return await giveBackAfter(error, binding)
     }
   }
 
@@ -134,15 +144,14 @@ export class Device implements Attachable {
   }
 
   /**
-   * The live config space. Switching memory decoding off, or leaving D0, takes every mapped window away.
+   * The live config space. Switching memory decoding off, or leaving D0, takes every mapped window away; a function level
+   * reset does what {@link Device.reset} does.
    *
    * @throws {@link OpenbarError} `ERR_NO_DOMAIN`, `ERR_CLOSED`; its accesses throw them too.
    */
   get config(): ConfigSpace {
     this.#reach()
-    this.#config ??= new ConfigSpace(
-      new ConfigAccess({ configWindow: () => this.#reach().config, revokeWindows: () => this.#revokeWindows() }),
-    )
+    this.#config ??= new ConfigSpace(new ConfigAccess(() => this.#reach().config))
     return this.#config
   }
 
@@ -151,15 +160,21 @@ export class Device implements Attachable {
     return this.#closed
   }
 
-  /** What the kernel says of the device. */
+  /**
+   * What the kernel says of the device.
+   *
+   * @throws {@link OpenbarError} `ERR_NO_DOMAIN`, `ERR_CLOSED`.
+   */
   get info(): DeviceInfo {
     return this.#reach().info
   }
 
   /**
    * Moves the device into a domain, out of the one that it is in. Windows are taken away and interrupts switched off.
+   * Does nothing when it is in that domain already.
    *
-   * @throws {@link OpenbarError} as {@link Device.open}; the device is in no domain then.
+   * @throws {@link OpenbarError} `ERR_CLOSED`; `ERR_GROUP_BUSY`, `ERR_DEVICE_BUSY`, and what else {@link Domain.attach}
+   *   throws; the device is in no domain then.
    *
    * @example
    * ```ts
@@ -168,6 +183,7 @@ export class Device implements Attachable {
    */
   setDomain(domain: Domain): void {
     this.#assertOpen()
+    if (domain === this.#access?.domain) return
     this.unsetDomain()
     this.#join(domain)
   }
@@ -175,18 +191,34 @@ export class Device implements Attachable {
   /**
    * Takes the device out of its domain: stops its DMA, switches interrupts off and takes every window away. Until the
    * next {@link Device.setDomain} none of its registers can be reached. Does nothing when it is in none.
+   *
+   * @throws {@link OpenbarError} `ERR_SYSCALL` when the kernel refuses a step; the others are taken all the same.
+   *
+   * @example
+   * ```ts
+   * device.unsetDomain()
+   * device.bar(0) // throws ERR_NO_DOMAIN
+   * ```
    */
   unsetDomain(): void {
     const access = this.#access
     if (access === undefined) return
-    try {
-      this.#quiesce(access)
-    } finally {
+    // From the last to the first, and each whatever becomes of the others: a step left out would leave the device's DMA
+    // on, or a window onto a device that is no longer ours.
+    using steps = new DisposableStack()
+    steps.adopt(this.#ownDomain, (domain) => domain?.close())
+    steps.defer(() => access.attachment.detach())
+    steps.defer(() => {
       this.#access = undefined
-      access.attachment.detach()
-      this.#ownDomain?.close()
       this.#ownDomain = undefined
-    }
+    })
+    steps.defer(() => access.config.close())
+    steps.defer(() => {
+      // A device that is gone has no DMA to stop.
+      if (isPresent(access)) this.config.command.busMasterEnable = false
+    })
+    steps.defer(() => this.interrupts.disable())
+    steps.defer(() => this.#revokeWindows())
   }
 
   /**
@@ -244,7 +276,8 @@ export class Device implements Attachable {
    *
    * Devices differ in what a reset does to their registers; program each of them anew.
    *
-   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` when there is no way to reset it.
+   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` when there is no way to reset it; `ERR_SYSCALL` when the kernel
+   *   fails to; `ERR_NO_DOMAIN`, `ERR_CLOSED`.
    *
    * @example
    * ```ts
@@ -260,8 +293,7 @@ export class Device implements Attachable {
         context: { what: 'function reset' },
       })
     }
-    this.interrupts.disable()
-    this.#revokeWindows()
+    this.#beforeReset()
     const result = tryIoctl(attachment.fd, VFIO_DEVICE_RESET)
     if (result < 0) throw syscallError('ioctl(VFIO_DEVICE_RESET)', -result, this.address)
   }
@@ -270,7 +302,13 @@ export class Device implements Attachable {
    * Stops the device's DMA, takes every window away, leaves the domain, and gives the device back to the driver that
    * it was taken from. Further calls do nothing.
    *
-   * @throws {@link OpenbarError} `ERR_DRIVER_BINDING` when the old driver does not take it back; it is closed then.
+   * @throws {@link OpenbarError} `ERR_DRIVER_BINDING` when the old driver does not take it back, `ERR_TIMEOUT` when the
+   *   kernel does not come back from that; it is closed then.
+   *
+   * @example
+   * ```ts
+   * await device.close()
+   * ```
    */
   close(): Promise<void> {
     this.#closing ??= this.#closeOnce()
@@ -286,7 +324,8 @@ export class Device implements Attachable {
       this.unsetDomain()
     } finally {
       this.#closed = true
-      await this.#binding?.restore()
+      const binding = this.#binding
+      if (binding !== undefined) await inTurn(this.address, () => binding.restore())
     }
   }
 
@@ -294,7 +333,12 @@ export class Device implements Attachable {
     const attachment = domain.attach(this)
     try {
       const info = readDeviceInfo(attachment.fd, this.address)
-      this.#access = { domain, attachment, info, config: this.#openConfig(attachment.fd) }
+      const config = this.#openConfig(attachment.fd)
+      const guard = new ConfigGuard(config, {
+        beforeMemoryGoes: () => this.#revokeWindows('mapped'),
+        beforeReset: () => this.#beforeReset(),
+      })
+      this.#access = { domain, attachment, info, config, guard }
     } catch (error) {
       attachment.detach()
       throw error
@@ -304,20 +348,35 @@ export class Device implements Attachable {
   #openConfig(fd: Fd<'device'>): FileWindow {
     const { fileOffset, size } = readRegionInfo(fd, VFIO_PCI_CONFIG_REGION_INDEX, this.address)
     // Reads of all ones are ordinary in config space, and the presence check itself reads it.
-    const owner = { checkPresence: () => {}, windowClosed: () => {} }
+    const owner = {
+      checkPresence: () => {},
+      windowClosed: () => {},
+      beforeWrite: this.#owner.beforeConfigWrite,
+    }
     return new FileWindow(fd, fileOffset, size, `${this.address}, config space`, owner)
   }
 
-  #quiesce(access: Access): void {
-    this.interrupts.disable()
-    // A device that is gone has nothing to stop, and must not keep the rest from being let go.
-    if (isPresent(access)) this.config.command.busMasterEnable = false
-    this.#revokeWindows()
-    access.config.close()
+  #beforeReset(): void {
+    using steps = new DisposableStack()
+    steps.defer(() => this.interrupts.disable())
+    steps.defer(() => this.#revokeWindows())
   }
 
-  #revokeWindows(): void {
-    for (const window of [...this.#windows]) window.close()
+  #revokeWindows(which: 'mapped' | 'all' = 'all'): void {
+    using windows = new DisposableStack()
+    for (const window of this.#windows) {
+      if (which === 'all' || window.mapped) windows.use(window)
+    }
+  }
+
+  #assertMemoryReachable(what: string): void {
+    const problem = this.#reach().guard.memoryProblem
+    if (problem === undefined) return
+    throw new OpenbarError('ERR_REGION', {
+      message: `${what} cannot be reached: ${problem}.`,
+      hint: 'Switch decoding on (device.config.command.memorySpaceEnable = true), or bring the device back to D0 (write 0 to the power state in its power management capability).',
+      context: { address: this.address, region: what },
+    })
   }
 
   #assertPresent(): void {
@@ -347,20 +406,6 @@ export class Device implements Attachable {
       hint: 'Open it again: Device.open(address).',
       context: { what: this.address },
     })
-  }
-}
-
-async function takeDevice(address: PciAddressLike): Promise<Binding | undefined> {
-  const { driver, iommuGroup } = readFunction(address)
-  if (driver !== undefined && isVfioDriver(driver)) return undefined
-  if (iommuGroup === undefined && !iommuPresent()) throw noIommuError(PciAddress.from(address).toString())
-  try {
-    return await bindDriver(address, 'vfio-pci')
-  } catch (error) {
-    // vfio-pci refuses a device without a group; behind some IOMMUs the group comes only with the driver.
-    const refused = isOpenbarError(error, 'ERR_DRIVER_BINDING') && error.context.step === 'probe'
-    if (refused && iommuGroup === undefined) throw noIommuError(PciAddress.from(address).toString(), error)
-    throw error
   }
 }
 

@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs'
-import { isOpenbarError } from '@openbar/linux'
+import { FdWatcher, isOpenbarError } from '@openbar/linux'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { InterruptVector, type VectorControl } from './interrupt-vector.ts'
 
@@ -35,6 +35,30 @@ describe('InterruptVector', () => {
     expect(await waiting).toBe(1)
   })
 
+  it('takes nothing away from who listens already', async () => {
+    const heard: number[] = []
+    using _subscription = vector.subscribe((count) => heard.push(count))
+    interrupt(vector, 2)
+    expect(await vector.wait({ timeout: 1000 })).toBe(2)
+    expect(heard).toEqual([2])
+  })
+
+  it.each([-1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31])('refuses to wait for %d ms', async (timeout) => {
+    interrupt(vector)
+    const error = await vector.wait({ timeout }).catch((reason: unknown) => reason)
+    expect(isOpenbarError(error, 'ERR_INVALID_ARGUMENT')).toBe(true)
+    expect(await vector.wait({ timeout: 0 })).toBe(1)
+  })
+
+  it('refuses to listen beside a watcher of the caller, and listens once that is closed', async () => {
+    const watcher = new FdWatcher(vector.fd, () => {})
+    const error = await vector.wait({ timeout: 1000 }).catch((reason: unknown) => reason)
+    expect(isOpenbarError(error, 'ERR_INVALID_ARGUMENT')).toBe(true)
+    watcher.close()
+    interrupt(vector)
+    expect(await vector.wait({ timeout: 1000 })).toBe(1)
+  })
+
   it('ends a wait in time, and names what was waited for', async () => {
     const error = await vector.wait({ timeout: 20 }).catch((reason: unknown) => reason)
     expect(isOpenbarError(error, 'ERR_TIMEOUT')).toBe(true)
@@ -63,17 +87,39 @@ describe('InterruptVector', () => {
     second.close()
   })
 
+  it('does not call a subscriber that another one has closed', async () => {
+    const heard: string[] = []
+    vector.subscribe(() => {
+      heard.push('first')
+      second.close()
+    })
+    const second = vector.subscribe(() => heard.push('second'))
+    interrupt(vector)
+    await expect.poll(() => heard).toEqual(['first'])
+  })
+
+  it('keeps for the next what a reader left unread', async () => {
+    interrupt(vector)
+    for await (const count of vector.events()) {
+      expect(count).toBe(1)
+      interrupt(vector, 3)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      break
+    }
+    expect(await vector.wait({ timeout: 1000 })).toBe(3)
+  })
+
   it('iterates until its signal aborts', async () => {
     const abort = new AbortController()
     const heard: number[] = []
     const reader = (async () => {
+      interrupt(vector)
       for await (const count of vector.events({ signal: abort.signal })) {
         heard.push(count)
         if (heard.length === 2) abort.abort()
         else interrupt(vector, 5)
       }
     })()
-    interrupt(vector)
     await reader
     expect(heard).toEqual([1, 5])
   })
@@ -98,6 +144,18 @@ describe('InterruptVector', () => {
     expect(reasons).toEqual(['ERR_CLOSED'])
     expect(() => vector.fd).toThrow('interrupts were switched off')
     expect(() => vector.unmask()).toThrow('interrupts were switched off')
+  })
+
+  it('tells that it ended only after it has, so that the callback may use the device', async () => {
+    const states: string[] = []
+    vector.subscribe(
+      () => {},
+      () => states.push('told'),
+    )
+    vector.close()
+    states.push('closed')
+    await Promise.resolve()
+    expect(states).toEqual(['closed', 'told'])
   })
 
   it('hands masking on to its device', () => {

@@ -1,4 +1,7 @@
-import { EventFd, type Fd, FdWatcher, OpenbarError } from '@openbar/linux'
+import { EventFd, type Fd, FdWatcher, invalidArgument, OpenbarError } from '@openbar/linux'
+
+/** Timers of Node reach no further, and end at once beyond that. */
+const LONGEST_WAIT_MS = 0x7fff_ffff
 
 /** A callback's registration; disposing it ends the callbacks. */
 export interface Subscription {
@@ -58,9 +61,11 @@ export class InterruptVector {
   /**
    * Calls back on every delivery, with the number of interrupts since the last one. Keeps the process alive.
    *
-   * An exception in the callback is an uncaught exception of the process.
+   * An exception in a callback is an uncaught exception of the process.
    *
-   * @param onEnd - Called once when interrupts are switched off while the subscription is open, with the reason.
+   * @param onEnd - Called once, with the reason, after interrupts were switched off while the subscription was open.
+   * @throws {@link OpenbarError} `ERR_CLOSED` when they were switched off before; `ERR_INVALID_ARGUMENT` when the program
+   *   watches {@link InterruptVector.fd} by itself.
    *
    * @example
    * ```ts
@@ -69,12 +74,12 @@ export class InterruptVector {
    */
   subscribe(callback: (count: number) => void, onEnd: (reason: OpenbarError) => void = () => {}): Subscription {
     this.#assertOpen()
+    this.#watcher ??= new FdWatcher(this.#event.fd, () => this.#deliver())
     // A wrapper of its own, so that one callback can be subscribed twice and each subscription ends by itself.
     const listener = (count: number) => callback(count)
     const closer = (reason: OpenbarError) => onEnd(reason)
     this.#listeners.add(listener)
     this.#closers.add(closer)
-    this.#watcher ??= new FdWatcher(this.#event.fd, () => this.#deliver())
     const close = () => {
       this.#closers.delete(closer)
       if (!this.#listeners.delete(listener) || this.#listeners.size > 0) return
@@ -88,8 +93,8 @@ export class InterruptVector {
    * Waits for the next interrupt, or returns at once when some came unheard.
    *
    * @returns The number of interrupts.
-   * @throws {@link OpenbarError} `ERR_TIMEOUT`; `ERR_CLOSED` when interrupts are switched off meanwhile; or the
-   *   signal's reason.
+   * @throws {@link OpenbarError} `ERR_TIMEOUT`; `ERR_CLOSED` when interrupts are switched off meanwhile;
+   *   `ERR_INVALID_ARGUMENT` for a timeout that is no end; or the signal's reason.
    *
    * @example
    * ```ts
@@ -98,14 +103,18 @@ export class InterruptVector {
    */
   async wait(options: InterruptWaitOptions): Promise<number> {
     const { timeout, signal } = options
+    if (!(timeout >= 0 && timeout <= LONGEST_WAIT_MS)) {
+      throw invalidArgument('timeout', timeout, `a number of milliseconds from 0 to ${LONGEST_WAIT_MS}`)
+    }
     signal?.throwIfAborted()
-    const unheard = this.#take()
+    // With a subscriber, what came is for all who listen: taken here, it would be lost to the others.
+    const unheard = this.#listeners.size === 0 ? this.#take() : 0
     if (unheard > 0) return unheard
     const { promise, resolve, reject } = Promise.withResolvers<number>()
+    const subscription = this.subscribe(resolve, reject)
     const timer = setTimeout(() => reject(this.#timeoutError(timeout)), timeout)
     const abort = () => reject(signal?.reason)
     signal?.addEventListener('abort', abort, { once: true })
-    const subscription = this.subscribe(resolve, reject)
     try {
       return await promise
     } finally {
@@ -117,7 +126,9 @@ export class InterruptVector {
 
   /**
    * The interrupts as they come, each item the number since the last. Ends when the signal aborts or interrupts are
-   * switched off.
+   * switched off. Listens from the first item that is asked for.
+   *
+   * @throws {@link OpenbarError} `ERR_CLOSED` when interrupts were switched off before.
    *
    * @example
    * ```ts
@@ -153,13 +164,20 @@ export class InterruptVector {
     } finally {
       subscription.close()
       signal?.removeEventListener('abort', end)
+      // The reader left with some unread: they are for the next who listens.
+      if (pending > 0 && !this.#closed && this.#listeners.size === 0) this.#event.signal(pending)
     }
   }
 
   /**
    * Masks the vector.
    *
-   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` for MSI and MSI-X, which the kernel does not mask.
+   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` for MSI and MSI-X, which the kernel does not mask; `ERR_CLOSED`.
+   *
+   * @example
+   * ```ts
+   * vector.mask()
+   * ```
    */
   mask(): void {
     this.#assertOpen()
@@ -169,7 +187,7 @@ export class InterruptVector {
   /**
    * Unmasks the vector. The kernel masks INTx on each delivery: unmask it once the device no longer asserts it.
    *
-   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` for MSI and MSI-X.
+   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` for MSI and MSI-X; `ERR_CLOSED`.
    *
    * @example
    * ```ts
@@ -181,7 +199,17 @@ export class InterruptVector {
     this.#control.unmask()
   }
 
-  /** Delivers the vector as if the device had raised it, for tests. */
+  /**
+   * Delivers the vector as if the device had raised it, for tests.
+   *
+   * @throws {@link OpenbarError} `ERR_CLOSED`.
+   *
+   * @example
+   * ```ts
+   * vector.trigger()
+   * await vector.wait({ timeout: 1000 }) // 1
+   * ```
+   */
   trigger(): void {
     this.#assertOpen()
     this.#control.trigger()
@@ -194,14 +222,19 @@ export class InterruptVector {
     this.#watcher?.close()
     this.#listeners.clear()
     const error = this.#closedError()
-    for (const closer of [...this.#closers]) closer(error)
+    // Not from in here: the device is halfway through being closed or moved, and must not be called now.
+    for (const closer of this.#closers) queueMicrotask(() => closer(error))
+    this.#closers.clear()
     this.#event.close()
   }
 
   #deliver(): void {
     const count = this.#take()
     if (count === 0) return
-    for (const listener of [...this.#listeners]) listener(count)
+    for (const listener of [...this.#listeners]) {
+      // One that was called before may have closed it.
+      if (this.#listeners.has(listener)) callOutside(() => listener(count))
+    }
   }
 
   #take(): number {
@@ -227,6 +260,17 @@ export class InterruptVector {
       message: `${what}: interrupts were switched off.`,
       hint: 'Switch them on again: device.interrupts.enable(kind).',
       context: { what },
+    })
+  }
+}
+
+/** Calls back, and makes an exception an uncaught one of the process: the other listeners are called all the same. */
+function callOutside(callback: () => void): void {
+  try {
+    callback()
+  } catch (error) {
+    process.nextTick(() => {
+      throw error
     })
   }
 }

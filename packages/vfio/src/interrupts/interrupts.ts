@@ -42,7 +42,7 @@ export interface InterruptOwner {
  * @example
  * ```ts
  * const { vectors } = device.interrupts.enable('msix', { vectors: 2 })
- * await vectors[1].wait({ timeout: 1000 })
+ * await vectors[0].wait({ timeout: 1000 })
  * device.interrupts.disable()
  * ```
  */
@@ -62,6 +62,8 @@ export class Interrupts {
 
   /**
    * What the device has of a kind of interrupt.
+   *
+   * @throws {@link OpenbarError} `ERR_NO_DOMAIN`, `ERR_CLOSED`; `ERR_INVALID_ARGUMENT` for another kind.
    *
    * @example
    * ```ts
@@ -84,7 +86,7 @@ export class Interrupts {
    *
    * @param options.vectors - How many vectors, from 0; 1 by default.
    * @throws {@link OpenbarError} `ERR_INTERRUPT` when some are on already, the device has too few, or the machine has
-   *   no CPU vectors left; none are on then. `ERR_NO_DOMAIN` when the device has no domain.
+   *   no CPU vectors left; none are on then. `ERR_NO_DOMAIN` when the device has no domain; `ERR_INVALID_ARGUMENT`.
    *
    * @example
    * ```ts
@@ -111,7 +113,14 @@ export class Interrupts {
     return this.#enabled
   }
 
-  /** Switches interrupts off; waits on vectors end. Does nothing when none are on. */
+  /**
+   * Switches interrupts off; waits on vectors end. Does nothing when none are on.
+   *
+   * @example
+   * ```ts
+   * device.interrupts.disable()
+   * ```
+   */
   disable(): void {
     const enabled = this.#enabled
     if (enabled === undefined) return

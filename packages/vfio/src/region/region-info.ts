@@ -72,6 +72,7 @@ export function readRegionInfo(fd: Fd<'device'>, index: number, address: string)
 /** `struct vfio_region_info_cap_sparse_mmap`: nr_areas (u32) at 8, then pairs of offset and size (u64) from 16. */
 function parseSparseAreas(view: DataView): MappableArea[] {
   const fits = Math.floor((view.byteLength - 16) / 16)
+  if (fits <= 0) return []
   const count = Math.min(view.getUint32(8, true), fits)
   return Array.from({ length: count }, (_, index) => ({
     offset: Number(view.getBigUint64(16 + index * 16, true)),

@@ -1,4 +1,4 @@
-import { type Fd, MappedMemory, OpenbarError, PAGE_SIZE } from '@openbar/linux'
+import { type Fd, MappedMemory, OpenbarError, PAGE_SIZE, VFIO_PCI_CONFIG_REGION_INDEX } from '@openbar/linux'
 import { FileWindow } from '../window/file-window.ts'
 import { MappedWindow, type WindowOwner } from '../window/mapped-window.ts'
 import type { RegisterWindow } from '../window/register-window.ts'
@@ -9,6 +9,10 @@ export interface RegionOwner extends WindowOwner {
   readonly address: string
   readonly fd: Fd<'device'>
   windowOpened(window: RegisterWindow): void
+  /** Called before config space is written through a window onto it. */
+  beforeConfigWrite(offset: number, bytes: DataView): void
+  /** Throws `ERR_REGION` while touching the device's memory would end the process. */
+  assertMemoryReachable(what: string): void
 }
 
 /**
@@ -46,10 +50,12 @@ export class Region {
     return this.#info.size
   }
 
+  /** Whether it can be read. */
   get readable(): boolean {
     return this.#info.readable
   }
 
+  /** Whether it can be written. */
   get writable(): boolean {
     return this.#info.writable
   }
@@ -62,7 +68,8 @@ export class Region {
   /**
    * Opens a window onto the region: mapped where the whole region can be, else by reading and writing.
    *
-   * @throws {@link OpenbarError} `ERR_NO_DOMAIN` when the device has none, `ERR_SYSCALL` when the kernel refuses.
+   * @throws {@link OpenbarError} `ERR_NO_DOMAIN` when the device has none; `ERR_REGION` for memory while its decoding is
+   *   switched off or the device is not in D0; `ERR_CLOSED`; `ERR_SYSCALL` when the kernel refuses.
    *
    * @example
    * ```ts
@@ -75,7 +82,7 @@ export class Region {
     const what = `${this.#owner.address}, ${this.name}`
     const window = this.#mappableAsWhole()
       ? new MappedWindow(this.#mapMemory(fd, what), this.size, what, this.#owner)
-      : new FileWindow(fd, this.#info.fileOffset, this.size, what, this.#owner)
+      : new FileWindow(fd, this.#info.fileOffset, this.size, what, this.#fileOwner())
     this.#owner.windowOpened(window)
     return window
   }
@@ -88,7 +95,19 @@ export class Region {
     return area !== undefined && more.length === 0 && area.offset === 0 && area.size === this.size
   }
 
+  #fileOwner(): WindowOwner {
+    const owner = this.#owner
+    if (this.index !== VFIO_PCI_CONFIG_REGION_INDEX) return owner
+    return {
+      // Reads of all ones are ordinary in config space.
+      checkPresence: () => {},
+      windowClosed: (window) => owner.windowClosed(window),
+      beforeWrite: (offset, bytes) => owner.beforeConfigWrite(offset, bytes),
+    }
+  }
+
   #mapMemory(fd: Fd<'device'>, what: string): MappedMemory {
+    this.#owner.assertMemoryReachable(what)
     if (this.size > 0xffff_ffff) {
       throw new OpenbarError('ERR_NOT_SUPPORTED', {
         message: `${what} has ${this.size} bytes; a window reaches 4 GiB.`,

@@ -5,7 +5,8 @@ import { windowError } from './window-error.ts'
 
 /**
  * A window over a region that cannot be mapped, such as an I/O port BAR or config space: each access is a read or a
- * write of the device's file, which the kernel turns into one access of the same width.
+ * write of the device's file, which the kernel turns into one access of the same width; 8 bytes of ports or config
+ * space into two of 4.
  */
 export class FileWindow implements RegisterWindow {
   readonly mapped = false
@@ -29,7 +30,7 @@ export class FileWindow implements RegisterWindow {
     return this.#closed
   }
 
-  get u32(): Uint32Array {
+  get u32(): Uint32Array<ArrayBuffer> {
     throw new OpenbarError('ERR_REGION', {
       message: `${this.#what} cannot be mapped into memory, so it has no array.`,
       hint: 'Use read32 and write32.',
@@ -90,10 +91,12 @@ export class FileWindow implements RegisterWindow {
   #read(offset: number, log2Width: number): DataView {
     const buffer = this.#checked(offset, log2Width)
     preadExactly(this.#fd, buffer, this.#fileOffset + offset, this.#what)
+    if (isAllOnes(buffer)) this.#owner.checkPresence()
     return buffer
   }
 
   #write(offset: number, buffer: DataView): void {
+    this.#owner.beforeWrite?.(offset, buffer)
     pwriteExactly(this.#fd, buffer, this.#fileOffset + offset, this.#what)
   }
 
@@ -111,4 +114,11 @@ export class FileWindow implements RegisterWindow {
     }
     return buffer
   }
+}
+
+function isAllOnes(buffer: DataView): boolean {
+  for (let index = 0; index < buffer.byteLength; index += 1) {
+    if (buffer.getUint8(index) !== 0xff) return false
+  }
+  return true
 }

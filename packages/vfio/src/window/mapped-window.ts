@@ -8,6 +8,8 @@ export interface WindowOwner {
   checkPresence(): void
   /** The window was closed. */
   windowClosed(window: RegisterWindow): void
+  /** Called before a window that reads and writes a file writes; what it throws keeps the write from happening. */
+  beforeWrite?(offset: number, bytes: DataView): void
 }
 
 /**
@@ -24,7 +26,7 @@ export class MappedWindow implements RegisterWindow {
   readonly #owner: WindowOwner
   readonly #u8: Uint8Array
   readonly #u16: Uint16Array
-  readonly #u32: Uint32Array
+  readonly #u32: Uint32Array<ArrayBuffer>
   readonly #u64: BigUint64Array
 
   constructor(memory: MappedMemory, size: number, what: string, owner: WindowOwner) {
@@ -43,7 +45,7 @@ export class MappedWindow implements RegisterWindow {
     return this.#memory.revoked
   }
 
-  get u32(): Uint32Array {
+  get u32(): Uint32Array<ArrayBuffer> {
     if (this.closed) throw windowError(this.#what, true, 0, 4, this.size)
     return this.#u32
   }
@@ -115,8 +117,11 @@ export class MappedWindow implements RegisterWindow {
 
   close(): void {
     if (this.closed) return
-    this.#memory.revoke()
-    this.#owner.windowClosed(this)
+    try {
+      this.#memory.revoke()
+    } finally {
+      this.#owner.windowClosed(this)
+    }
   }
 
   [Symbol.dispose](): void {
@@ -124,6 +129,7 @@ export class MappedWindow implements RegisterWindow {
   }
 
   #refuse(offset: number, width: number): never {
-    throw windowError(this.#what, this.closed, offset, width, this.size)
+    // Without elements it is gone too: the caller may have transferred its buffer away.
+    throw windowError(this.#what, this.closed || this.#u8.length === 0, offset, width, this.size)
   }
 }

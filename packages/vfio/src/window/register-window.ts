@@ -25,7 +25,7 @@ export interface RegisterWindow extends RegisterAccess {
    *
    * @throws {@link OpenbarError} `ERR_REGION` when the region cannot be mapped.
    */
-  readonly u32: Uint32Array
+  readonly u32: Uint32Array<ArrayBuffer>
   /** Gives the window back. Further calls do nothing. */
   close(): void
   [Symbol.dispose](): void

@@ -12,6 +12,8 @@ const SIZE = 4096 + 24
 class Owner implements WindowOwner {
   checks = 0
   readonly closed: RegisterWindow[] = []
+  readonly writes: string[] = []
+  refuses = false
 
   checkPresence(): void {
     this.checks += 1
@@ -19,6 +21,11 @@ class Owner implements WindowOwner {
 
   windowClosed(window: RegisterWindow): void {
     this.closed.push(window)
+  }
+
+  beforeWrite(offset: number, bytes: DataView): void {
+    if (this.refuses) throw new Error('refused')
+    this.writes.push(`${offset}: ${Buffer.from(bytes.buffer).toString('hex')}`)
   }
 }
 
@@ -105,6 +112,20 @@ describe.each(makers)('$name', ({ make }) => {
     expect(codeOf(() => window.read8(0.5))).toMatch(/ERR_MISALIGNED|ERR_OUT_OF_BOUNDS/)
   })
 
+  it('asks whether the device is still there when a read is all ones, and only then', () => {
+    const window = make()
+    window.write64(0, 0xffff_ffff_ffff_ffffn)
+    window.read32(8)
+    window.write32(16, 0xffff_fffe)
+    window.read32(16)
+    expect(owner.checks).toBe(0)
+    window.read8(0)
+    window.read16(0)
+    window.read32(0)
+    window.read64(0)
+    expect(owner.checks).toBe(4)
+  })
+
   it('throws after it was closed, names itself, and tells its owner once', () => {
     const window = make()
     window.close()
@@ -118,18 +139,15 @@ describe.each(makers)('$name', ({ make }) => {
 })
 
 describe('MappedWindow', () => {
-  it('asks whether the device is still there when a read is all ones, and only then', () => {
-    const window = new MappedWindow(MappedMemory.anonymous(4096), 4096, 'BAR 0', owner)
-    window.write64(0, 0xffff_ffff_ffff_ffffn)
-    window.read32(8)
-    window.write32(16, 0xffff_fffe)
-    window.read32(16)
-    expect(owner.checks).toBe(0)
-    window.read8(0)
-    window.read16(0)
-    window.read32(0)
-    window.read64(0)
-    expect(owner.checks).toBe(4)
+  it('says that it was taken away when the caller has transferred its buffer, and still closes', () => {
+    const memory = MappedMemory.anonymous(4096)
+    const window = new MappedWindow(memory, 4096, 'BAR 0', owner)
+    const stolen = new Uint32Array(memory.buffer.transfer())
+    expect(codeOf(() => window.read32(0))).toBe('ERR_CLOSED')
+    window.close()
+    stolen[0] = 7
+    expect(memory.revoked).toBe(true)
+    expect(stolen[0]).toBe(7)
   })
 
   it('has an array that becomes empty when it is closed', () => {
@@ -145,6 +163,19 @@ describe('MappedWindow', () => {
 })
 
 describe('FileWindow', () => {
+  it('tells its owner of each write before it is made, and not of one that is refused', () => {
+    const window = makers[1]!.make()
+    window.write8(5, 0x12)
+    window.write16(6, 0x1234)
+    window.write32(8, 0x1234_5678)
+    window.write64(16, 1n)
+    expect(codeOf(() => window.write32(2, 0))).toBe('ERR_MISALIGNED')
+    expect(owner.writes).toEqual(['5: 12', '6: 3412', '8: 78563412', '16: 0100000000000000'])
+    owner.refuses = true
+    expect(() => window.write8(5, 0)).toThrow('refused')
+    expect(window.read8(5)).toBe(0x12)
+  })
+
   it('has no array, and says what to use', () => {
     const window = makers[1]!.make()
     expect(() => window.u32).toThrow('read32')
