@@ -70,7 +70,8 @@ test('with icount a nanosecond is an instruction: the same work takes the same t
     work(2e6)
     console.log(Math.min(...Array.from({ length: 5 }, round)))
   `
-  const once = async () => Number((await lab.run([process.execPath, '--single-threaded', '-e', script])).stdout.toString())
+  const once = async () =>
+    Number((await lab.run([process.execPath, '--single-threaded', '-e', script])).stdout.toString())
   const [a, b] = [await once(), await once()]
   expect(Math.abs(a - b) / a).toBeLessThan(0.005)
 })
