@@ -4,6 +4,8 @@ import { configDefaults, defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['packages/*/src/**/*.test.ts', 'examples/**/*.test.ts', 'scripts/**/*.test.mjs'],
+    // Some tests start a Node.js of their own, which takes seconds on a busy machine.
+    testTimeout: 60_000,
     exclude: [...configDefaults.exclude, '**/*.lab.test.ts', '**/*.qemu.test.*'],
   },
 })

@@ -13,7 +13,7 @@ const help = `Pings the network through a TypeScript e1000 driver on real VFIO, 
 Options, after the two dashes:
   --json                  events as JSON lines
   --iommu <kind>          intel (default), amd, virtio or none
-  --kernel <kind>         distro (default): the distribution's own, with VFIO's type1 containers;
+  --kernel <kind>         distro (default, but not for virtio): the distribution's own, with VFIO's type1 containers;
                           iommufd: built from the distribution's source package, 5 to 8 minutes the first time
   --kernel-driver         load the kernel's own e1000 and e1000e drivers first: the demo takes the NICs from them and gives
                           them back
@@ -42,14 +42,17 @@ function readOptions() {
       options: {
         json: { type: 'boolean', default: false },
         iommu: { type: 'string', default: 'intel' },
-        kernel: { type: 'string', default: 'distro' },
+        kernel: { type: 'string' },
         'kernel-driver': { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     })
+    // Debian 12's kernel has no driver for a virtio IOMMU.
+    values.kernel ??= values.iommu === 'virtio' ? 'iommufd' : 'distro'
     for (const [name, allowed] of Object.entries(choices)) {
       const value = values[/** @type {'iommu' | 'kernel'} */ (name)]
-      if (!allowed.includes(value)) throw new Error(`--${name} is ${allowed.join(', ')}, not ${value}`)
+      if (value === undefined || !allowed.includes(value))
+        throw new Error(`--${name} is ${allowed.join(', ')}, not ${value}`)
     }
     return { ...values, kernel: /** @type {'distro' | 'iommufd'} */ (values.kernel) }
   } catch (error) {

@@ -185,6 +185,17 @@ describe.each(backends)('a device on %s', (backend) => {
     await expect.poll(() => called).toEqual([1])
   })
 
+  it('says that bus mastering is off when no message can come', async () => {
+    await using opened = await open('e1000e')
+    const { device } = opened
+    const [vector] = device.interrupts.enable('msi').vectors
+    const error = await errorOf('ERR_TIMEOUT', () => vector.wait({ timeout: 20 }))
+    expect(error.hint).toContain('busMasterEnable = true')
+    device.config.command.busMasterEnable = true
+    const later = await errorOf('ERR_TIMEOUT', () => vector.wait({ timeout: 20 }))
+    expect(later.hint).toBeUndefined()
+  })
+
   it('ends waits when interrupts are switched off, and refuses a second kind', async () => {
     await using opened = await open('e1000e')
     const { device } = opened

@@ -40,7 +40,10 @@ export function openBackend(name: BackendName | 'auto', isolated: boolean): Back
       "It needs Linux 6.6 or newer with CONFIG_IOMMUFD and CONFIG_VFIO_DEVICE_CDEV, and the iommufd module loaded; Debian's kernels have neither: use the type1 backend there.",
     ],
     type1: ['no VFIO container (/dev/vfio/vfio)', 'Load VFIO: modprobe vfio-pci.'],
-    auto: ['neither iommufd nor a VFIO container (/dev/vfio/vfio)', 'Load VFIO: modprobe vfio-pci.'],
+    auto: [
+      'neither iommufd nor a VFIO container (/dev/vfio/vfio)',
+      "Load VFIO: modprobe vfio-pci; the machine's IOMMU has to be switched on too, in firmware and kernel.",
+    ],
   }[name] as [string, string]
   throw new OpenbarError('ERR_NO_BACKEND', {
     message: `No domain can be opened: this kernel has ${what}.`,

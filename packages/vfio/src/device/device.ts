@@ -96,7 +96,13 @@ export class Device implements Attachable {
       beforeConfigWrite: (offset, bytes) => this.#reach().guard.beforeWrite(offset, bytes),
       assertMemoryReachable: (what) => this.#assertMemoryReachable(what),
     }
-    this.interrupts = new Interrupts(this.#owner)
+    this.interrupts = new Interrupts({
+      address: this.address,
+      get fd() {
+        return device.#reach().attachment.fd
+      },
+      silentBecause: () => this.#silentBecause(),
+    })
   }
 
   /**
@@ -375,8 +381,14 @@ export class Device implements Attachable {
     throw new OpenbarError('ERR_REGION', {
       message: `${what} cannot be reached: ${problem}.`,
       hint: 'Switch decoding on (device.config.command.memorySpaceEnable = true), or bring the device back to D0 (write 0 to the power state in its power management capability).',
-      context: { address: this.address, region: what },
+      context: { address: this.address, region: what.slice(this.address.length + 2) },
     })
+  }
+
+  /** A message-signalled interrupt is a write to memory, which needs bus mastering (PCI Local Bus 3.0, 6.8). */
+  #silentBecause(): string | undefined {
+    if (this.#access === undefined || this.config.command.busMasterEnable) return undefined
+    return 'Bus mastering is off, so the device cannot send its message: device.config.command.busMasterEnable = true.'
   }
 
   #assertPresent(): void {

@@ -14,6 +14,7 @@ const control: VectorControl = {
   mask: () => done.push('mask'),
   unmask: () => done.push('unmask'),
   trigger: () => done.push('trigger'),
+  silentBecause: () => 'Bus mastering is off.',
 }
 let vector: InterruptVector
 beforeEach(() => {
@@ -62,7 +63,9 @@ describe('InterruptVector', () => {
   it('ends a wait in time, and names what was waited for', async () => {
     const error = await vector.wait({ timeout: 20 }).catch((reason: unknown) => reason)
     expect(isOpenbarError(error, 'ERR_TIMEOUT')).toBe(true)
-    expect(String(error)).toContain('20 ms for an interrupt of 0000:00:02.0, MSI-X vector 1')
+    expect(String(error)).toContain(
+      '20 ms for an interrupt of 0000:00:02.0, MSI-X vector 1, in vain. Bus mastering is off.',
+    )
   })
 
   it('ends a wait with the reason of its signal', async () => {

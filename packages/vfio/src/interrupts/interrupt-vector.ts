@@ -25,6 +25,8 @@ export interface VectorControl {
   mask(): void
   unmask(): void
   trigger(): void
+  /** Why no interrupt can come, with what to do about it; `undefined` when nothing stands in the way here. */
+  silentBecause(): string | undefined
 }
 
 /**
@@ -246,6 +248,7 @@ export class InterruptVector {
     const waitedFor = `an interrupt of ${this.#control.what}`
     return new OpenbarError('ERR_TIMEOUT', {
       message: `Waited ${milliseconds} ms for ${waitedFor}, in vain.`,
+      hint: this.#control.silentBecause(),
       context: { waitedFor, milliseconds },
     })
   }

@@ -32,6 +32,8 @@ export interface EnabledInterrupts {
 export interface InterruptOwner {
   readonly address: string
   readonly fd: Fd<'device'>
+  /** Why the device can send no message-signalled interrupt; `undefined` when it can. */
+  silentBecause(): string | undefined
 }
 
 /**
@@ -145,6 +147,7 @@ export class Interrupts {
             mask: control('mask', maskVector),
             unmask: control('unmask', unmaskVector),
             trigger: control('trigger', triggerVector),
+            silentBecause: () => (kind === 'intx' ? undefined : this.#owner.silentBecause()),
           }),
         )
       }

@@ -34,7 +34,7 @@ export class FileWindow implements RegisterWindow {
     throw new OpenbarError('ERR_REGION', {
       message: `${this.#what} cannot be mapped into memory, so it has no array.`,
       hint: 'Use read32 and write32.',
-      context: { address: this.#what, region: this.#what },
+      context: { address: this.#what.split(', ')[0] ?? '', region: this.#what.split(', ')[1] ?? '' },
     })
   }
 

@@ -1,4 +1,4 @@
-import { OpenbarError } from '@openbar/linux'
+import { invalidArgument, OpenbarError } from '@openbar/linux'
 
 /** Why an access was refused: the window is gone, or the access is misaligned or out of bounds. */
 export function windowError(what: string, closed: boolean, offset: number, width: number, size: number): OpenbarError {
@@ -9,9 +9,11 @@ export function windowError(what: string, closed: boolean, offset: number, width
       context: { what },
     })
   }
-  if (offset % width !== 0) {
+  if (!Number.isInteger(offset)) return invalidArgument('offset', offset, 'a whole number of bytes')
+  if (offset >= 0 && offset + width <= size && offset % width !== 0) {
     return new OpenbarError('ERR_MISALIGNED', {
       message: `${what}: an access of ${width} bytes at offset ${formatOffset(offset)} is not aligned.`,
+      hint: 'Registers are reached only at multiples of their width.',
       context: { offset, width },
     })
   }
