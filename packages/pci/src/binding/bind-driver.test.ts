@@ -7,10 +7,11 @@ import { unbindDriver } from './unbind-driver.ts'
 
 const address = '0000:03:00.0'
 
-function machine(fn: FakeFunction = { driver: 'e1000e', group: 12 }) {
+/** @param timeout In milliseconds; short only where a kernel that hangs is waited for, as a busy machine is slow too. */
+function machine(fn: FakeFunction = { driver: 'e1000e', group: 12 }, timeout = 20_000) {
   const sysfs = fakeSysfs({ [address]: fn }, ['e1000e', 'vfio-pci', 'other'])
   const kernel = new FakeKernel(sysfs)
-  return { kernel, options: { sysfs, io: kernel, timeout: 50 } }
+  return { kernel, options: { sysfs, io: kernel, timeout } }
 }
 
 describe('bindDriver', () => {
@@ -115,13 +116,13 @@ describe('a step that fails', () => {
   })
 
   it.each(steps)('does not hang with the kernel, and touches nothing more: %s', async (step) => {
-    const { kernel, options } = machine()
+    const { kernel, options } = machine(undefined, 500)
     const write = steps.indexOf(step)
     kernel.faults.set(write, 'hang')
     await expect(bindDriver(address, 'vfio-pci', options)).rejects.toMatchObject({
       code: 'ERR_TIMEOUT',
       message: expect.stringContaining('Nothing was undone.'),
-      context: { waitedFor: expect.stringContaining(`step '${step}'`), milliseconds: 50 },
+      context: { waitedFor: expect.stringContaining(`step '${step}'`), milliseconds: 500 },
     })
     expect(kernel.writes).toHaveLength(write + 1)
   })
@@ -164,7 +165,7 @@ describe('a step that fails', () => {
   })
 
   it('hints at the holder when a VFIO driver does not let go', async () => {
-    const { kernel, options } = machine()
+    const { kernel, options } = machine(undefined, 500)
     const binding = await bindDriver(address, 'vfio-pci', options)
     kernel.faults.set(4, 'hang')
     await expect(binding.restore()).rejects.toThrow(/only when no program holds the device: close/)
