@@ -326,7 +326,7 @@ export class E1000 {
     gone = this.#stopUnits() === 'gone'
     // Lets a message that is under way arrive. QEMU's 82574L ends QEMU itself when MSI-X is switched off within the
     // throttling interval of one, 128 us.
-    await sleep(10)
+    await sleep(20)
   }
 
   /** A device that was closed or has left the domain was brought to rest by that, and may be somebody else's now. */
