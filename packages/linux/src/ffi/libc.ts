@@ -17,6 +17,10 @@ type Call<Args extends unknown[], Result = number> = (...args: Args) => Result
 export const libcCalls = {
   // Fixed arity: a variadic declaration costs a third more per call, and the kernel takes exactly one argument here.
   ioctl: libc.func('int ioctl(int, unsigned long, void *)') as Call<[fd: number, request: number, arg: PointerLike]>,
+  // The same with the pointer as a number: a fifth of the cost, for memory whose address is known.
+  ioctlAt: libc.func('int ioctl(int, unsigned long, uintptr_t)') as Call<
+    [fd: number, request: number, address: number]
+  >,
   mmap: libc.func('void *mmap(void *, size_t, int, int, int, int64_t)') as Call<
     [address: PointerLike, length: number, prot: number, flags: number, fd: number, offset: number | bigint],
     bigint | null
