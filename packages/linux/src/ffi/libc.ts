@@ -27,6 +27,9 @@ export const libcCalls = {
   >,
   munmap: libc.func('int munmap(void *, size_t)') as Call<[address: bigint, length: number]>,
   madvise: libc.func('int madvise(void *, size_t, int)') as Call<[address: bigint, length: number, advice: number]>,
+  memfd_create: libc.func('int memfd_create(const char *, unsigned int)') as Call<[name: string, flags: number]>,
+  // Fixed arity here too: of fcntl's requests only those that take one int are used.
+  fcntl: libc.func('int fcntl(int, int, int)') as Call<[fd: number, request: number, argument: number]>,
   eventfd: libc.func('int eventfd(unsigned int, int)') as Call<[initial: number, flags: number]>,
   read: libc.func('int64_t read(int, void *, size_t)') as Call<[fd: number, buffer: PointerLike, length: number]>,
   write: libc.func('int64_t write(int, const void *, size_t)') as Call<
