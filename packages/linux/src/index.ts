@@ -16,7 +16,14 @@ export { physicalAddresses } from './memory/physical-addresses.ts'
 export type { MapFileOptions } from './memory/region-pages.ts'
 export { queryInfo, tryQueryInfo } from './query-info.ts'
 export { preadExactly, pwriteExactly } from './region-io.ts'
-export { defineStruct, type FieldLayout, type FieldType, type FixedStruct, type Struct, type StructView } from './struct.ts'
+export {
+  defineStruct,
+  type FieldLayout,
+  type FieldType,
+  type FixedStruct,
+  type Struct,
+  type StructView,
+} from './struct.ts'
 export * from './sysfs/index.ts'
 export * from './uapi/iommufd.ts'
 export * from './uapi/vfio.ts'

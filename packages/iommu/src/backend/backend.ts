@@ -28,6 +28,8 @@ export interface BackendAttachment {
   readonly fd: Fd<'device'>
   /** The kernel's number for the device in its iommufd context; `undefined` on other backends. */
   readonly deviceId: number | undefined
+  /** Throws `ERR_DOMAIN_STATE` while the device may still write to memory that is about to be given back: without an IOMMU. */
+  assertAtRest(): void
   /** Takes the device out and closes its fd. Called once. */
   detach(): void
 }
@@ -48,7 +50,7 @@ export interface Backend {
   /** The ranges that devices can reach now, ascending; `undefined` when the kernel cannot tell before a device joins. */
   ranges(): readonly InclusiveRange[] | undefined
   map(request: MappingRequest): void
-  /** @returns The bytes removed, as the kernel says. */
+  /** @returns The bytes removed, as the kernel says. Without an IOMMU `ERR_DOMAIN_STATE` while a device is bus master. */
   unmap(start: number, size: number): number
   /**
    * Lets a device in.
@@ -64,8 +66,6 @@ export interface Backend {
    * nothing has changed.
    */
   replace(device: Attachable, attachment: BackendAttachment, other: Backend): void
-  /** Whether memory that a device may still be writing can be given back. Throws `ERR_DOMAIN_STATE` when not. */
-  assertQuiet(): void
   /** Gives everything back to the kernel. Only without devices. */
   close(): void
 }

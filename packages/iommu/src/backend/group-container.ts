@@ -57,6 +57,7 @@ export class GroupContainer {
     return {
       fd,
       deviceId: undefined,
+      assertAtRest: () => {},
       detach: () => {
         // The kernel refuses to take a group out of its container while a device fd of it is open.
         closeFd(fd)

@@ -152,6 +152,7 @@ export class IommufdBackend implements Backend {
     return {
       fd,
       deviceId: bind.out_devid,
+      assertAtRest: () => {},
       detach: () => {
         const detach = vfioDeviceDetachIommufdPt.allocate()
         detach.argsz = vfioDeviceDetachIommufdPt.size
@@ -174,8 +175,6 @@ export class IommufdBackend implements Backend {
     this.#readLimits()
     other.#readLimits()
   }
-
-  assertQuiet(): void {}
 
   close(): void {
     const destroy = iommuDestroy.allocate()

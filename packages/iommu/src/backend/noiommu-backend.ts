@@ -63,8 +63,10 @@ export class NoIommuBackend implements Backend {
     })
   }
 
-  unmap(): never {
-    return this.map()
+  /** There is nothing to take away from a device: it has to be at rest. */
+  unmap(_start: number, size: number): number {
+    for (const [address, fd] of this.#devices) this.#assertAtRest(address, fd)
+    return size
   }
 
   attach(device: Attachable): BackendAttachment {
@@ -72,8 +74,8 @@ export class NoIommuBackend implements Backend {
     this.#devices.set(device.address, inner.fd)
     return {
       ...inner,
+      assertAtRest: () => this.#assertAtRest(device.address, inner.fd),
       detach: () => {
-        this.#assertAtRest(device.address, inner.fd)
         this.#devices.delete(device.address)
         inner.detach()
       },
@@ -86,10 +88,6 @@ export class NoIommuBackend implements Backend {
 
   replace(): never {
     return refuseReplace(this.name)
-  }
-
-  assertQuiet(): void {
-    for (const [address, fd] of this.#devices) this.#assertAtRest(address, fd)
   }
 
   close(): void {

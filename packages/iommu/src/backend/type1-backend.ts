@@ -138,8 +138,6 @@ export class Type1Backend implements Backend {
     return refuseReplace(this.name)
   }
 
-  assertQuiet(): void {}
-
   close(): void {
     this.#container.close()
   }
