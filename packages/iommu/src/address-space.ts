@@ -1,13 +1,13 @@
 import { type InclusiveRange, OpenbarError } from '@openbar/linux'
 import { assertAccess, type DmaAccess } from './access.ts'
-import { assertMappable } from './assert-mappable.ts'
 import { assertWithin } from './assert-within.ts'
 import type { Backend } from './backend/backend.ts'
 import { DomainMapping } from './domain-mapping.ts'
 import { formatIova, formatRange, type Iova, toIova, toPageAddress } from './iova.ts'
 import { IovaAllocator, type Placement } from './iova-allocator.ts'
 import type { MappableMemory } from './mapping.ts'
-import { END_OF_SPACE, PAGE, type Span, wholeUnits } from './span.ts'
+import { addressOfMemory, assertHeld } from './memory-address.ts'
+import { END_OF_SPACE, PAGE, type Span, toInclusive, wholeUnits } from './span.ts'
 import { SpanList } from './span-list.ts'
 
 /** Used before a type1 container's first device: what any x86 IOMMU translates, without the interrupt window. */
@@ -17,72 +17,68 @@ const USABLE_EVERYWHERE: readonly InclusiveRange[] = [
 ]
 
 const WHOLE_SPACE: readonly Span[] = [{ start: 0, end: END_OF_SPACE }]
+const NOWHERE: Span = { start: END_OF_SPACE, end: 0 }
 
 /** A domain's books: what is mapped where, in the kernel or remembered for it, and what is free. */
 export class AddressSpace {
   readonly #backend: Backend
   readonly #mappings = new SpanList<DomainMapping>()
   readonly #allocator: IovaAllocator
+  /** Bytes that addresses and sizes are multiples of. */
+  #pageSize = PAGE
   /** What may be mapped now, as far as the kernel can tell. */
   #allowed: readonly Span[] = WHOLE_SPACE
+  /** That of these ranges which was needed last. */
+  #recent: Span = NOWHERE
 
   constructor(backend: Backend) {
     this.#backend = backend
-    this.#allocator = new IovaAllocator([])
+    this.#allocator = new IovaAllocator([], this.#mappings)
     this.rangesChanged()
   }
 
-  /** Bytes that addresses and sizes are multiples of. */
   get pageSize(): number {
-    return Math.max(this.#backend.alignment, PAGE)
+    return this.#pageSize
   }
 
   get mappings(): Iterable<DomainMapping> {
     return this.#mappings
   }
 
-  get size(): number {
-    return this.#mappings.size
-  }
-
   /** Maps memory, or remembers it while there is no page table; when it throws, nothing has changed. */
   map(memory: MappableMemory, where: Iova, access: DmaAccess): DomainMapping {
-    assertAccess(access)
-    assertMappable(memory)
-    const start = toPageAddress(where)
-    const address = toPageAddress(memory.address, 'memory.address')
-    const mask = this.pageSize - 1
-    // Three tests in one. What is no number of 64 bits with a zero tail has a bit of it set, or is NaN, which has a zero.
-    if (((start | address | memory.size) & mask) !== 0 || Number.isNaN(start) || Number.isNaN(address)) {
-      throw alignmentError(where, memory, this.pageSize)
+    const mapping = this.plan(memory, where, access)
+    this.adopt(mapping)
+    if (!this.#backend.ready) return mapping
+    try {
+      this.#backend.map(mapping)
+    } catch (error) {
+      this.forget(mapping)
+      throw error
     }
-    const end = start + memory.size
-    this.#assertAllowed(start, end)
-    const present = this.#mappings.at(start)
-    if (present !== undefined && present.start < end) throw inUseError(start, end, present)
-    const mapping = new DomainMapping(start, memory, address, access)
-    if (this.#backend.ready) this.#backend.map(mapping)
-    this.#mappings.add(mapping)
-    this.#allocator.reserve(start, end)
     return mapping
   }
 
-  /** Puts a mapping into the books that the kernel has made already. */
+  /** Checks a mapping that is not made yet, but for what is mapped already. */
+  plan(memory: MappableMemory, where: Iova, access: DmaAccess): DomainMapping {
+    assertAccess(access)
+    const address = addressOfMemory(memory)
+    const start = toPageAddress(where)
+    // Three tests in one: what is no multiple of a page has a bit set. An address that is not exact is NaN, whose bits are 0.
+    if (((start | address | memory.size) & (this.#pageSize - 1)) !== 0 || Number.isNaN(start + address)) {
+      throw alignmentError(where, memory, this.#pageSize)
+    }
+    const end = start + memory.size
+    if (start < this.#recent.start || end > this.#recent.end) this.#recent = this.#rangeAround(start, end)
+    return new DomainMapping(start, memory, address, access)
+  }
+
+  /** Puts a mapping into the books; when something is mapped there, an error. */
   adopt(mapping: DomainMapping): void {
-    this.#mappings.add(mapping)
+    const present = this.#mappings.add(mapping)
+    if (present !== undefined) throw inUseError(mapping, present)
+    mapping.space = this
     this.#allocator.reserve(mapping.start, mapping.end)
-  }
-
-  /** Refuses a range as {@link AddressSpace.map} does. */
-  assertFree(start: number, end: number): void {
-    this.#assertAllowed(start, end)
-    const present = this.#mappings.at(start)
-    if (present !== undefined && present.start < end) throw inUseError(start, end, present)
-  }
-
-  /** Whether a mapping is one of these. */
-  has(mapping: DomainMapping): boolean {
-    return this.#mappings.at(mapping.start) === mapping
   }
 
   /** The mappings in a range, of which it cuts none; when it cuts one, or there is none, an error. */
@@ -126,6 +122,7 @@ export class AddressSpace {
   /** Takes a mapping out of the books alone. */
   forget(mapping: DomainMapping): void {
     this.#mappings.delete(mapping)
+    mapping.space = undefined
     this.#allocator.release(mapping.start, mapping.end)
   }
 
@@ -134,7 +131,7 @@ export class AddressSpace {
     const ranges = this.#backend.ranges()
     for (const mapping of this.#mappings) {
       const size = BigInt(mapping.size)
-      assertMappable(mapping.memory, `The memory mapped at ${formatRange(mapping.iova, size)}`)
+      assertHeld(mapping.memory, `The memory mapped at ${formatRange(mapping.iova, size)}`)
       if (ranges !== undefined) assertWithin(ranges, mapping.iova, size)
       this.#backend.map(mapping)
     }
@@ -148,18 +145,18 @@ export class AddressSpace {
   /** Asks the backend anew what can be mapped: each device that comes or goes may change it. */
   rangesChanged(): void {
     const ranges = this.#backend.ranges()
-    const spans = (ranges ?? USABLE_EVERYWHERE).flatMap((range) => wholeUnits(range, this.pageSize) ?? [])
+    this.#pageSize = Math.max(this.#backend.alignment, PAGE)
+    const spans = (ranges ?? USABLE_EVERYWHERE).flatMap((range) => wholeUnits(range, this.#pageSize) ?? [])
     this.#allowed = ranges === undefined ? WHOLE_SPACE : spans
-    this.#allocator.setUsable(spans, this.#mappings)
+    this.#recent = NOWHERE
+    this.#allocator.setUsable(spans)
   }
 
-  #assertAllowed(start: number, end: number): void {
-    for (const allowed of this.#allowed) if (start >= allowed.start && end <= allowed.end) return
-    assertWithin(
-      this.#backend.ranges() ?? [{ start: 0n, last: BigInt(END_OF_SPACE) - 1n }],
-      BigInt(start),
-      BigInt(end - start),
-    )
+  #rangeAround(start: number, end: number): Span {
+    const around = this.#allowed.find((allowed) => start >= allowed.start && end <= allowed.end)
+    if (around !== undefined) return around
+    const ranges = this.#backend.ranges() ?? WHOLE_SPACE.map(toInclusive)
+    return assertWithin(ranges, BigInt(start), BigInt(end - start))
   }
 }
 
@@ -179,9 +176,9 @@ function alignmentError(where: Iova, { address, size }: MappableMemory, alignmen
   })
 }
 
-function inUseError(start: number, end: number, present: DomainMapping): OpenbarError<'ERR_IOVA_IN_USE'> {
-  const iova = BigInt(start)
-  const size = BigInt(end - start)
+function inUseError(wanted: DomainMapping, present: DomainMapping): OpenbarError<'ERR_IOVA_IN_USE'> {
+  const { iova } = wanted
+  const size = BigInt(wanted.size)
   return new OpenbarError('ERR_IOVA_IN_USE', {
     message: `${formatRange(iova, size)} cannot be mapped: ${formatRange(present.iova, BigInt(present.size))} is mapped already.`,
     hint: 'Choose another IOVA, or unmap what is there.',

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import type { DmaAccess } from './access.ts'
 import type { MappingRequest } from './backend/backend.ts'
+import type { DmaBuffer } from './dma-buffer.ts'
 import type { MappableMemory, Mapping } from './mapping.ts'
 import type { Span } from './span.ts'
 import { numberToBig } from './words.ts'
@@ -17,6 +18,10 @@ export class DomainMapping implements Mapping, Span, MappingRequest {
   readonly memory: MappableMemory
   /** Where the memory stands in this process. */
   readonly address: number
+  /** The books that it stands in; `undefined` once it is unmapped. */
+  space: object | undefined
+  /** The buffer whose memory it maps, if any. */
+  buffer: DmaBuffer | undefined
 
   constructor(start: number, memory: MappableMemory, address: number, access: DmaAccess) {
     this.start = start
@@ -25,6 +30,8 @@ export class DomainMapping implements Mapping, Span, MappingRequest {
     this.access = access
     this.memory = memory
     this.address = address
+    this.space = undefined
+    this.buffer = undefined
   }
 
   get iova(): bigint {

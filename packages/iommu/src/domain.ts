@@ -43,7 +43,6 @@ export class Domain {
   readonly id: number
   readonly #backend: Backend
   readonly #space: AddressSpace
-  readonly #buffers = new Map<DomainMapping, DmaBuffer>()
   readonly #attachments = new Set<DomainAttachment>()
   #state: DomainSnapshot['state'] = 'open'
 
@@ -120,14 +119,14 @@ export class Domain {
    */
   unmap(range: { readonly iova: Iova; readonly size: number }): number {
     this.#assertOpen()
-    if (range instanceof DomainMapping && this.#space.has(range)) {
-      this.#assertNoBuffer(range)
+    if (range instanceof DomainMapping && range.space === this.#space) {
+      assertNoBuffer(range)
       this.#space.unmap(range)
       return range.size
     }
     assertSize(range.size)
     const found = this.#space.wholeMappings(range.iova, range.size)
-    for (const mapping of found) this.#assertNoBuffer(mapping)
+    for (const mapping of found) assertNoBuffer(mapping)
     return this.#space.unmapRun(found)
   }
 
@@ -147,7 +146,7 @@ export class Domain {
     // What lies between two buffers goes in one step.
     const runs: DomainMapping[][] = [[]]
     for (const mapping of this.#space.mappings) {
-      if (this.#buffers.has(mapping)) runs.push([])
+      if (mapping.buffer !== undefined) runs.push([])
       else runs.at(-1)?.push(mapping)
     }
     return runs.reduce((bytes, run) => bytes + this.#space.unmapRun(run), 0)
@@ -287,7 +286,7 @@ export class Domain {
     const state = translates ? (ready && !closed ? 'mapped' : 'remembered') : 'unprotected'
     const mappings = Array.from(this.#space.mappings, (mapping) => {
       const { iova, size, access } = mapping
-      return { iova, size, access, state, kind: this.#buffers.has(mapping) ? 'buffer' : 'mapping' } as const
+      return { iova, size, access, state, kind: mapping.buffer === undefined ? 'mapping' : 'buffer' } as const
     })
     return {
       id: this.id,
@@ -341,11 +340,9 @@ export class Domain {
     const release = () => {
       if (this.#state === 'closed') this.#space.forget(mapping)
       else this.#space.unmap(mapping)
-      this.#buffers.delete(mapping)
     }
-    const buffer = new DmaBuffer(mapping, memory, release, physicalAddress)
-    this.#buffers.set(mapping, buffer)
-    return buffer
+    mapping.buffer = new DmaBuffer(mapping, memory, release, physicalAddress)
+    return mapping.buffer
   }
 
   #release(attachment: DomainAttachment, leaveGroup: () => void): void {
@@ -385,20 +382,10 @@ export class Domain {
       this.#backend.close()
     } finally {
       for (const mapping of [...this.#space.mappings]) {
-        const buffer = this.#buffers.get(mapping)
-        if (buffer === undefined) this.#space.forget(mapping)
-        else buffer.close()
+        if (mapping.buffer === undefined) this.#space.forget(mapping)
+        else mapping.buffer.close()
       }
     }
-  }
-
-  #assertNoBuffer(mapping: DomainMapping): void {
-    if (!this.#buffers.has(mapping)) return
-    throw new OpenbarError('ERR_DOMAIN_STATE', {
-      message: `The ${mapping.size} bytes at 0x${mapping.iova.toString(16)} belong to a buffer.`,
-      hint: 'Close the buffer; that unmaps it.',
-      context: { state: 'allocated' },
-    })
   }
 
   #assertOutside({ address }: Attachable): void {
@@ -418,6 +405,15 @@ export class Domain {
       context: { what: 'domain' },
     })
   }
+}
+
+function assertNoBuffer({ buffer, size, iova }: DomainMapping): void {
+  if (buffer === undefined) return
+  throw new OpenbarError('ERR_DOMAIN_STATE', {
+    message: `The ${size} bytes at 0x${iova.toString(16)} belong to a buffer.`,
+    hint: 'Close the buffer; that unmaps it.',
+    context: { state: 'allocated' },
+  })
 }
 
 function notHereError(group: number): OpenbarError<'ERR_DOMAIN_STATE'> {

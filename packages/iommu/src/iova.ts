@@ -12,6 +12,8 @@ export type Iova = number | bigint
 /** The largest IOVA there can be. */
 export const MAX_IOVA = 0xffff_ffff_ffff_ffffn
 
+const MAX_SIGNED = 0x7fff_ffff_ffff_ffffn
+
 /**
  * Checks an address and makes it a bigint.
  *
@@ -72,7 +74,8 @@ export function formatRange(iova: bigint, size: bigint): string {
 
 function isAddress(value: Iova): boolean {
   if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0
-  return typeof value === 'bigint' && fits64(value)
+  // The first two comparisons are ones of machine words, where the third is a call.
+  return typeof value === 'bigint' && ((value >= 0n && value <= MAX_SIGNED) || fits64(value))
 }
 
 function addressError(argument: string, value: unknown): Error {

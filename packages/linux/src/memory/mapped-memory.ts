@@ -31,8 +31,8 @@ export type MemfdMemory = MappedMemory & { readonly fd: Fd<'file'> }
  * ```
  */
 export class MappedMemory {
-  /** Where the memory stands in this process. */
-  readonly address: bigint
+  /** Where the memory stands in this process. User space ends below 2^47, so this is a safe integer. */
+  readonly address: number
   /** Size in bytes, a multiple of the page size. */
   readonly size: number
   /** Bytes of one page: 4096, or 2 MiB or 1 GiB for hugepages of the kernel's pool. Address and size are multiples of it. */
@@ -43,7 +43,7 @@ export class MappedMemory {
   #revoked = false
 
   private constructor({ address, size, pageSize, what, fd }: Pages) {
-    this.address = address
+    this.address = Number(address)
     this.size = size
     this.pageSize = pageSize
     this.#what = what
@@ -182,7 +182,7 @@ export class MappedMemory {
     // The caller may have transferred the buffer away; then it is detached already, and transferring again would throw.
     if (!this.#buffer.detached) this.#buffer.transfer()
     try {
-      replacePages(this.address, this.size, this.#what)
+      replacePages(BigInt(this.address), this.size, this.#what)
     } finally {
       if (this.#fd !== undefined) closeFd(this.#fd)
     }

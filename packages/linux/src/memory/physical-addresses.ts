@@ -32,17 +32,18 @@ const PRESENT = 1n << 63n
  * const [first] = physicalAddresses(memory.address, memory.size)
  * ```
  */
-export function physicalAddresses(address: bigint, size: number): bigint[] {
+export function physicalAddresses(address: number | bigint, size: number): bigint[] {
   assertWholePages(size, PAGE_SIZE)
-  if (typeof address !== 'bigint' || address < 0n || address % BigInt(PAGE_SIZE) !== 0n) {
-    throw invalidArgument('address', address, `a bigint, a multiple of the page size, ${PAGE_SIZE}`)
+  const first = Number(address)
+  if (!Number.isSafeInteger(first) || first < 0 || first % PAGE_SIZE !== 0) {
+    throw invalidArgument('address', address, `a multiple of the page size, ${PAGE_SIZE}`)
   }
-  const entries = readEntries(Number(address / BigInt(PAGE_SIZE)), size / PAGE_SIZE)
-  return Array.from(entries, (entry, index) => frameAddress(entry, address + BigInt(index * PAGE_SIZE)))
+  const entries = readEntries(first / PAGE_SIZE, size / PAGE_SIZE)
+  return Array.from(entries, (entry, index) => frameAddress(entry, first + index * PAGE_SIZE))
 }
 
 /** The physical address in an entry of pagemap, when devices can use it. */
-export function frameAddress(entry: bigint, address: bigint): bigint {
+export function frameAddress(entry: bigint, address: number): bigint {
   const page = `The page at 0x${address.toString(16)}`
   if ((entry & PRESENT) === 0n) {
     throw kindError(`${page} is not present.`, 'Use memory that is: MappedMemory makes its pages present.', 'absent')
