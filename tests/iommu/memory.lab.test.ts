@@ -103,7 +103,7 @@ describe.each(backends)('memory on %s', (backend) => {
     const mapping = domain.map(memory, { iova: 0x4000_0000 })
     memory.revoke()
     expect(hugepagePool(HUGE)).toEqual({ total: POOL, free: POOL - 1, reserved: 0 })
-    // Newer kernels miscount reservations now, and promise one page too many: what then cannot be had must be an error, too.
+    // Newer kernels count the reservations below zero now; what is free must not be overstated for that.
     for (const make of [MappedMemory.anonymous, MappedMemory.memfd]) {
       const error = await errorOf('ERR_NO_HUGEPAGES', () => make(POOL * HUGE, { hugepages: '2MiB' }))
       expect(error.context).toMatchObject({ need: POOL, free: POOL - 1, total: POOL })
