@@ -62,6 +62,17 @@ export const labMatrix: readonly MatrixRow[] = [
     files: sharedGroup,
   },
   {
+    machine: {
+      kernel: 'iommufd',
+      iommu: 'intel',
+      nics: [e1000e],
+      memoryMiB: 4096,
+      append: ['hugepagesz=1G', 'hugepages=1'],
+    },
+    backends: ['iommufd', 'type1'],
+    files: ['tests/hugepages-1g/'],
+  },
+  {
     machine: { kernel: 'distro', iommu: 'none', nics: [e1000, e1000e] },
     backends: [],
     files: ['tests/no-iommu/'],

@@ -193,7 +193,7 @@ export class Domain {
       // An option that is wrong is so on every backend.
       placementOf(size, this.#space.pageSize, options, this.#devices())
       const { memory, address } = makePhysicalMemory(size, options)
-      const mapping = new DomainMapping(bigToNumber(address), memory, bigToNumber(memory.address), access)
+      const mapping = new DomainMapping(bigToNumber(address), memory, memory.address, access)
       this.#space.adopt(mapping)
       return this.#keep(mapping, memory, address)
     }
