@@ -276,12 +276,14 @@ describe('a closed domain', () => {
     expect(buffer.closed).toBe(true)
     expect(domain.closed).toBe(true)
     expect(domain.snapshot()).toEqual({
+      id: expect.any(Number),
       backend: 'iommufd',
       state: 'closed',
       devices: [],
       ranges: undefined,
       mappings: [],
       pinnedBytes: 0,
+      limits: { mappingsLeft: undefined },
     })
   })
 

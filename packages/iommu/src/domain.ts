@@ -12,6 +12,7 @@ import { assertSize, formatIova, formatRange, type Iova, MAX_IOVA, toIova } from
 import { IovaAllocator } from './iova-allocator.ts'
 import type { MappableMemory, Mapping } from './mapping.ts'
 import { MappingTable } from './mapping-table.ts'
+import { forgetDomain, registerDomain } from './world/domain-registry.ts'
 
 /** How to open a domain. */
 export interface DomainOptions {
@@ -72,11 +73,13 @@ export class Domain {
   readonly #buffers = new Map<Mapping, DmaBuffer>()
   readonly #devices = new Map<Attachment, string>()
   readonly #allocator: IovaAllocator
+  readonly #id: number
   #state: DomainSnapshot['state'] = 'open'
 
   private constructor(backend: Backend) {
     this.#backend = backend
     this.#allocator = new IovaAllocator(backend.ranges() ?? USABLE_EVERYWHERE)
+    this.#id = registerDomain(this)
   }
 
   /**
@@ -280,14 +283,19 @@ export class Domain {
    */
   snapshot(): DomainSnapshot {
     const state = this.#inKernel ? 'mapped' : 'remembered'
-    const mappings = Array.from(this.#mappings, ({ iova, size, access }) => ({ iova, size, access, state }) as const)
+    const mappings = Array.from(this.#mappings, (mapping) => {
+      const { iova, size, access } = mapping
+      return { iova, size, access, state, kind: this.#buffers.has(mapping) ? 'buffer' : 'mapping' } as const
+    })
     return {
+      id: this.#id,
       backend: this.backend,
       state: this.#state,
       devices: [...this.#devices.values()],
       ranges: this.#state === 'closed' ? undefined : this.#backend.ranges(),
       mappings,
       pinnedBytes: state === 'mapped' ? mappings.reduce((sum, { size }) => sum + size, 0) : 0,
+      limits: { mappingsLeft: undefined },
     }
   }
 
@@ -359,6 +367,7 @@ export class Domain {
 
   #finish(): void {
     this.#state = 'closed'
+    forgetDomain(this)
     try {
       // Unmaps everything at once; one mapping that could not be unmapped would otherwise keep the rest pinned.
       this.#backend.close()
