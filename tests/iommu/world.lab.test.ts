@@ -1,5 +1,6 @@
 import { Domain, formatWorld, groups, type World, world } from '@openbar/iommu'
 import { MappedMemory } from '@openbar/linux'
+import { bindDriver } from '@openbar/pci'
 import { Device } from '@openbar/vfio'
 import { describe, expect, it } from 'vitest'
 import { backends } from '../support/backends.ts'
@@ -11,9 +12,10 @@ const PAGE = 4096
 /** Drives a NIC, as another program would. */
 const driving = (address: string, backend: string) => `
   import { Domain } from '@openbar/iommu'
-  import { Device } from '@openbar/vfio'
+  import { bindDriver } from '@openbar/pci'
+import { Device } from '@openbar/vfio'
   const domain = await Domain.open({ backend: '${backend}' })
-  globalThis.kept = await Device.open('${address}', { domain, bind: true })
+  globalThis.kept = await Device.open('${address}', { domain })
   console.log('open')`
 
 const groupOf = (state: World, nic: string) =>
@@ -75,6 +77,8 @@ describe.each(backends)('the state of the world on %s', (backend) => {
   })
 
   it('names the process that holds another NIC, until it ends', async () => {
+    // The child is killed, and would not give the device back.
+    const binding = await bindDriver(other, 'vfio-pci')
     const before = world()
     {
       await using child = await startChild(driving(other, backend))
@@ -89,6 +93,7 @@ describe.each(backends)('the state of the world on %s', (backend) => {
     const after = world()
     expect(groupOf(after, other)).toMatchObject({ holders: [], possibleHolders: [] })
     expect(holdersOf(after)).toEqual(holdersOf(before))
+    await binding.restore()
   })
 
   it('lists every group of the machine, with its devices', () => {
