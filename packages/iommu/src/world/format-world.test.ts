@@ -75,8 +75,8 @@ describe('formatDomain', () => {
         '├─ pinned: 2 MiB',
         '├─ limit: 65533 more mappings',
         '└─ mappings: 2',
-        '  ├─ 0x1000-0x1fff        4 KiB  read        mapped',
-        '  └─ 0x1000000-0x11fffff  2 MiB  read-write  mapped  buffer',
+        '   ├─ 0x1000-0x1fff        4 KiB  read        mapped',
+        '   └─ 0x1000000-0x11fffff  2 MiB  read-write  mapped  buffer',
       ),
     )
   })
@@ -89,7 +89,7 @@ describe('formatDomain', () => {
         '├─ ranges: not known before the first device',
         '├─ pinned: 0 B',
         '└─ mappings: 1',
-        '  └─ 0x1000-0x1fff  4 KiB  read-write  remembered',
+        '   └─ 0x1000-0x1fff  4 KiB  read-write  remembered',
       ),
     )
   })
@@ -105,16 +105,21 @@ describe('formatDomain', () => {
 
   const many = { ...domain, mappings: Array.from({ length: 20 }, (_, page) => mapping(page)) }
   test.each([
-    [{}, 17, '  └─ and 4 more, of 16 KiB'],
-    [{ maxMappings: 19 }, 20, '  └─ and 1 more, of 4 KiB'],
-    [{ maxMappings: 20 }, 20, '  └─ 0x13000-0x13fff  4 KiB  read-write  mapped'],
-    [{ maxMappings: Infinity }, 20, '  └─ 0x13000-0x13fff  4 KiB  read-write  mapped'],
-    [{ maxMappings: 0 }, 1, '  └─ and 20 more, of 80 KiB'],
+    [{}, 17, '   └─ and 4 more, of 16 KiB'],
+    [{ maxMappings: 19 }, 20, '   └─ and 1 more, of 4 KiB'],
+    [{ maxMappings: 20 }, 20, '   └─ 0x13000-0x13fff  4 KiB  read-write  mapped'],
+    [{ maxMappings: Infinity }, 20, '   └─ 0x13000-0x13fff  4 KiB  read-write  mapped'],
+    [{ maxMappings: 0 }, 1, '   └─ and 20 more, of 80 KiB'],
   ])('cuts a long list of mappings with %o', (options, count, last) => {
     const printed = formatDomain(many, options).split('\n')
     const header = printed.indexOf('└─ mappings: 20')
     expect(printed.length - header - 1).toBe(count)
     expect(printed.at(-1)).toBe(last)
+  })
+
+  test('prints more mappings than a call has room for arguments', () => {
+    const mappings = Array.from({ length: 200_000 }, (_, page) => mapping(page))
+    expect(formatDomain({ ...domain, mappings }, { maxMappings: Infinity }).split('\n')).toHaveLength(200_006)
   })
 
   test.each([-1, 1.5, Number.NaN])('refuses %s as a number of mappings', (maxMappings) => {
@@ -140,18 +145,18 @@ describe('formatWorld', () => {
         '│  ├─ pinned: 2 MiB',
         '│  ├─ limit: 65533 more mappings',
         '│  └─ mappings: 2',
-        '│    ├─ 0x1000-0x1fff  4 KiB  read  mapped',
-        '│    └─ and 1 more, of 2 MiB',
+        '│     ├─ 0x1000-0x1fff  4 KiB  read  mapped',
+        '│     └─ and 1 more, of 2 MiB',
         '└─ domain 2 on type1: open',
-        '  ├─ no devices',
-        '  ├─ ranges: not known before the first device',
-        '  ├─ pinned: 0 B',
-        '  └─ mappings: 1',
-        '    └─ 0x1000-0x1fff  4 KiB  read-write  remembered',
+        '   ├─ no devices',
+        '   ├─ ranges: not known before the first device',
+        '   ├─ pinned: 0 B',
+        '   └─ mappings: 1',
+        '      └─ 0x1000-0x1fff  4 KiB  read-write  remembered',
         'IOMMU groups: 1',
         '└─ group 0: DMA-FQ, viable',
-        '  ├─ reserved: 0xfee00000-0xfeefffff (msi)',
-        '  └─ 0000:00:00.0: no driver',
+        '   ├─ reserved: 0xfee00000-0xfeefffff (msi)',
+        '   └─ 0000:00:00.0: no driver',
       ),
     )
   })
@@ -195,9 +200,9 @@ describe('formatWorld', () => {
         '│  ├─ 0000:00:02.0: vfio-pci, /dev/vfio/devices/vfio0',
         '│  └─ held by nobody that can be seen',
         '└─ group 5 (/dev/vfio/5): DMA-FQ, viable',
-        '  ├─ 0000:00:02.0: vfio-pci, /dev/vfio/devices/vfio0',
-        '  ├─ held by qemu-system-x86_64 (process 40)',
-        '  └─ perhaps held by qemu-system-x86_64 (process 40): a VFIO device of an unknown group',
+        '   ├─ 0000:00:02.0: vfio-pci, /dev/vfio/devices/vfio0',
+        '   ├─ held by qemu-system-x86_64 (process 40)',
+        '   └─ perhaps held by qemu-system-x86_64 (process 40): a VFIO device of an unknown group',
         '3 processes could not be looked into: run as root, with all of its capabilities',
       ),
     )

@@ -1,5 +1,3 @@
-import { formatTree } from 'consola/utils'
-
 /** A line of a printed tree, and what stands below it. */
 export interface TreeNode {
   readonly text: string
@@ -8,10 +6,15 @@ export interface TreeNode {
 
 /** Prints a tree: the line of its root, and below it the branches. Ends without a newline. */
 export function printTree({ text, children = [] }: TreeNode): string {
-  return `${text}\n${formatTree(children.map(item), { prefix: '' })}`.trimEnd()
+  const lines = [text]
+  addBranches(lines, children, '')
+  return lines.join('\n')
 }
 
-/** A blank between a branch and its text, which the library leaves to its caller. */
-function item({ text, children = [] }: TreeNode): { text: string; children: ReturnType<typeof item>[] } {
-  return { text: ` ${text}`, children: children.map(item) }
+function addBranches(lines: string[], nodes: readonly TreeNode[], indent: string): void {
+  nodes.forEach(({ text, children = [] }, index) => {
+    const last = index === nodes.length - 1
+    lines.push(`${indent}${last ? '└─' : '├─'} ${text}`)
+    addBranches(lines, children, `${indent}${last ? '   ' : '│  '}`)
+  })
 }
