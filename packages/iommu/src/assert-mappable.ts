@@ -1,6 +1,6 @@
 import { isAnyArrayBuffer } from 'node:util/types'
 import { invalidArgument, MappedMemory, OpenbarError } from '@openbar/linux'
-import { assertSize, toIova } from './iova.ts'
+import { assertSize } from './iova.ts'
 import type { MappableMemory } from './mapping.ts'
 
 /**
@@ -10,7 +10,11 @@ import type { MappableMemory } from './mapping.ts'
  * @throws {@link OpenbarError} `ERR_MEMORY_KIND` for memory of the JavaScript heap, `ERR_CLOSED` for memory that was
  *   revoked, `ERR_INVALID_ARGUMENT` for what is no memory at all.
  */
-export function assertMappable(memory: MappableMemory, what = 'This memory'): void {
+export function assertMappable(memory: MappableMemory, what?: string): void {
+  if (memory instanceof MappedMemory) {
+    if (memory.revoked) throw closedError(what)
+    return
+  }
   if (typeof memory !== 'object' || memory === null) {
     throw invalidArgument('memory', memory, 'a MappedMemory, or the address and size of pages in this process')
   }
@@ -22,13 +26,13 @@ export function assertMappable(memory: MappableMemory, what = 'This memory'): vo
       context: { kind: 'heap' },
     })
   }
-  if (memory instanceof MappedMemory && memory.revoked) {
-    throw new OpenbarError('ERR_CLOSED', {
-      message: `${what} was closed.`,
-      hint: 'Unmap it where it is mapped, and map memory that is open.',
-      context: { what: 'memory' },
-    })
-  }
   assertSize(memory.size, 'memory.size')
-  toIova(memory.address, 'memory.address')
+}
+
+function closedError(what = 'This memory'): OpenbarError<'ERR_CLOSED'> {
+  return new OpenbarError('ERR_CLOSED', {
+    message: `${what} was closed.`,
+    hint: 'Unmap it where it is mapped, and map memory that is open.',
+    context: { what: 'memory' },
+  })
 }

@@ -1,0 +1,43 @@
+import { inspect } from 'node:util'
+import type { DmaAccess } from './access.ts'
+import type { MappingRequest } from './backend/backend.ts'
+import type { MappableMemory, Mapping } from './mapping.ts'
+import type { Span } from './span.ts'
+import { numberToBig } from './words.ts'
+
+/**
+ * A mapping in the books of its domain. Its addresses are kept as numbers and made bigints for who asks: two bigints would be a
+ * tenth of what a mapping costs.
+ */
+export class DomainMapping implements Mapping, Span, MappingRequest {
+  readonly start: number
+  readonly end: number
+  readonly size: number
+  readonly access: DmaAccess
+  readonly memory: MappableMemory
+  /** Where the memory stands in this process. */
+  readonly address: number
+
+  constructor(start: number, memory: MappableMemory, address: number, access: DmaAccess) {
+    this.start = start
+    this.end = start + memory.size
+    this.size = memory.size
+    this.access = access
+    this.memory = memory
+    this.address = address
+  }
+
+  get iova(): bigint {
+    return numberToBig(this.start)
+  }
+
+  get last(): bigint {
+    // The end of the very last page, 2^64, is no 64-bit value.
+    return BigInt(this.end) - 1n
+  }
+
+  [inspect.custom](): Mapping {
+    const { iova, last, size, access, memory } = this
+    return { iova, last, size, access, memory }
+  }
+}
