@@ -6,6 +6,9 @@ export type { DmaBuffer } from './dma-buffer.ts'
 export { Domain } from './domain.ts'
 export type { AllocateOptions, DomainOptions, MapOptions, PickOptions } from './domain-options.ts'
 export type { DomainSnapshot, MappingSnapshot } from './domain-snapshot.ts'
+export type { DmaFault, FaultEvent, FaultsLost, IommuDriver } from './faults/fault-event.ts'
+export { FaultReader } from './faults/fault-reader.ts'
+export type { FaultWatchOptions } from './faults/fault-watch.ts'
 export type { GroupHolders } from './groups/group-holders.ts'
 export {
   type Group,

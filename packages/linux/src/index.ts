@@ -16,6 +16,7 @@ export { physicalAddresses } from './memory/physical-addresses.ts'
 export type { MapFileOptions } from './memory/region-pages.ts'
 export { queryInfo, tryQueryInfo } from './query-info.ts'
 export { preadExactly, pwriteExactly } from './region-io.ts'
+export { seekEnd } from './seek-end.ts'
 export {
   defineStruct,
   type FieldLayout,

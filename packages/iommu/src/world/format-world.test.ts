@@ -54,7 +54,7 @@ const group: WorldGroup = {
 
 const world: World = {
   pid: 812,
-  interfaces: { iommufd: true, type1: true, iommufdCompat: true, unsafeNoIommu: false },
+  interfaces: { iommufd: true, type1: true, 'iommufd-compat': true, 'unsafe-noiommu': false },
   memory: { locked: 0n, pinned: 2n * 1024n ** 2n, limit: 8n * 1024n ** 2n },
   domains: [domain, unused],
   groups: [group],
@@ -211,7 +211,7 @@ describe('formatWorld', () => {
   test('prints a machine that has nothing', () => {
     const nothing: World = {
       ...world,
-      interfaces: { iommufd: false, type1: false, iommufdCompat: false, unsafeNoIommu: false },
+      interfaces: { iommufd: false, type1: false, 'iommufd-compat': false, 'unsafe-noiommu': false },
       memory: { locked: 65536n, pinned: 0n, limit: undefined },
       domains: [],
       groups: [],
