@@ -34,10 +34,10 @@ import { groupBusyError } from '../groups/group-busy-error.ts'
 import { unsafeInterruptsError } from '../groups/group-handle.ts'
 import { readGroup } from '../groups/groups.ts'
 import { notViableError } from '../groups/not-viable-error.ts'
+import { iovaRanges } from '../iommufd/iova-ranges.ts'
 import { formatRange } from '../iova.ts'
 import { readU64, writeU64 } from '../words.ts'
 import type { Backend, BackendAttachment, MappingRequest } from './backend.ts'
-import { readIoasLimits } from './ioas-limits.ts'
 import { IommufdContext } from './iommufd-context.ts'
 import { mapError } from './map-error.ts'
 import { refuseReplace } from './refuse-replace.ts'
@@ -188,9 +188,9 @@ export class IommufdBackend implements Backend {
   }
 
   #readLimits(): void {
-    const { ranges, alignment } = readIoasLimits(this.fd, this.ioas)
+    const { ranges, alignment } = iovaRanges(this)
     this.#ranges = ranges
-    this.#alignment = alignment
+    this.#alignment = Number(alignment)
   }
 }
 
