@@ -2,6 +2,7 @@ import type { Fd } from '@openbar/linux'
 import type { Attachable, Attachment } from './attachable.ts'
 import type { BackendAttachment } from './backend/backend.ts'
 import type { Domain } from './domain.ts'
+import type { PageTable } from './iommufd/page-table.ts'
 
 /** A device's place in the books of its domain. */
 export class DomainAttachment implements Attachment {
@@ -30,6 +31,10 @@ export class DomainAttachment implements Attachment {
 
   get deviceId(): number | undefined {
     return this.inner.deviceId
+  }
+
+  usePageTable(table: PageTable | undefined): void {
+    this.inner.usePageTable(table)
   }
 
   detach(): void {

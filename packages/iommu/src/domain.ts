@@ -1,9 +1,10 @@
-import { isOpenbarError, type MappedMemory, OpenbarError } from '@openbar/linux'
+import { invalidArgument, isOpenbarError, type MappedMemory, OpenbarError } from '@openbar/linux'
 import { AddressSpace } from './address-space.ts'
 import { assertChoice } from './assert-choice.ts'
 import type { Attachable, Attachment } from './attachable.ts'
 import type { Backend, BackendName } from './backend/backend.ts'
 import { BACKEND_NAMES, openBackend } from './backend/select-backend.ts'
+import type { DirtyTracking } from './dirty/dirty-tracking.ts'
 import { DmaBuffer } from './dma-buffer.ts'
 import { makeDmaMemory } from './dma-memory.ts'
 import { DomainAttachment } from './domain-attachment.ts'
@@ -11,6 +12,8 @@ import { DomainMapping } from './domain-mapping.ts'
 import type { AllocateOptions, DomainOptions, MapOptions, PickOptions } from './domain-options.ts'
 import type { DomainSnapshot } from './domain-snapshot.ts'
 import { claimGroup, passGroup } from './groups/group-claims.ts'
+import type { IommufdAddressSpace } from './iommufd/address-space.ts'
+import { copyMapping } from './iommufd/copy-mapping.ts'
 import { assertSize, type Iova } from './iova.ts'
 import type { MappableMemory, Mapping } from './mapping.ts'
 import { makePhysicalMemory } from './physical-memory.ts'
@@ -85,6 +88,42 @@ export class Domain {
   }
 
   /**
+   * The domain in iommufd's terms, for {@link PageTable}, {@link hardwareInfo} and what else iommufd has; `undefined` on other
+   * backends.
+   *
+   * @throws {@link OpenbarError} `ERR_CLOSED`.
+   *
+   * @example
+   * ```ts
+   * if (domain.iommufd) console.log(hardwareInfo(domain.iommufd.fd, device.attachment.deviceId).type)
+   * ```
+   */
+  get iommufd(): IommufdAddressSpace | undefined {
+    this.#assertOpen()
+    return this.#backend.iommufd
+  }
+
+  /**
+   * Tells which pages devices have written; off at first.
+   *
+   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` on backends that cannot; whether the IOMMU can is seen at the start.
+   *   `ERR_CLOSED`.
+   *
+   * @example
+   * ```ts
+   * domain.dirtyTracking.start()
+   * const written = domain.dirtyTracking.read(buffer.iova, buffer.size)
+   * ```
+   */
+  get dirtyTracking(): DirtyTracking {
+    this.#assertOpen()
+    return this.#backend.dirtyTracking(
+      () => Array.from(this.#attachments, ({ inner }) => inner),
+      () => [...this.#space.mappings],
+    )
+  }
+
+  /**
    * Lets the domain's devices reach memory, at an address of the caller's choice.
    *
    * On a type1 container without a device the mapping is remembered, and made when the first device comes.
@@ -150,6 +189,44 @@ export class Domain {
       else runs.at(-1)?.push(mapping)
     }
     return runs.reduce((bytes, run) => bytes + this.#space.unmapRun(run), 0)
+  }
+
+  /**
+   * Lets the domain's devices reach memory that another domain has mapped, without pinning it once more. The two mappings are
+   * independent from then on.
+   *
+   * @param source - A domain on the same iommufd context.
+   * @param range - One whole mapping, or buffer, of the other domain.
+   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` unless both domains are on iommufd and share a context; `ERR_NOT_MAPPED` when
+   *   the range is no mapping there; `ERR_INVALID_ARGUMENT` for a right that the other one does not have; and as
+   *   {@link Domain.map}. Nothing is mapped then.
+   *
+   * @example
+   * ```ts
+   * const mapping = domain.mapFrom(other, buffer, { iova: 0x4000_0000, access: 'read' })
+   * ```
+   */
+  mapFrom(source: Domain, range: { readonly iova: Iova; readonly size: number }, options: MapOptions): Mapping {
+    this.#assertOpen()
+    source.#assertOpen()
+    const { iova, access = 'read-write' } = options
+    const space = this.#backend.iommufd
+    const from = source.#backend.iommufd
+    if (space === undefined || from === undefined || space.fd !== from.fd) throw cannotShareError()
+    assertSize(range.size)
+    const [original, ...more] = source.#space.wholeMappings(range.iova, range.size)
+    if (original === undefined || more.length > 0)
+      throw invalidArgument('range', range, 'one mapping of the other domain')
+    const mapping = this.#space.plan(original.memory, iova, access)
+    this.#space.adopt(mapping)
+    try {
+      const { iova: fromIova, size } = original
+      copyMapping(space.fd, { from: from.ioas, fromIova, to: space.ioas, toIova: mapping.iova, size, access })
+    } catch (error) {
+      this.#space.forget(mapping)
+      throw error
+    }
+    return mapping
   }
 
   /**
@@ -258,11 +335,10 @@ export class Domain {
   moveGroup(group: number, to: Domain): boolean {
     to.#assertOpen()
     const moving = [...this.#attachments].filter(({ device }) => device.group === group)
-    const [first] = moving
-    if (first === undefined) throw notHereError(group)
+    if (moving.length === 0) throw notHereError(group)
     if (to === this) return true
     if (this.#backend.replaceable(to.#backend)) {
-      this.#replaceGroup(first, moving, to)
+      this.#replaceGroup(group, moving, to)
       return true
     }
     for (const { device } of moving) assertMovable(device)
@@ -357,9 +433,12 @@ export class Domain {
     }
   }
 
-  #replaceGroup(first: DomainAttachment, moving: readonly DomainAttachment[], to: Domain): void {
-    this.#backend.replace(first.device, first.inner, to.#backend)
-    passGroup(first.device.group, to)
+  #replaceGroup(group: number, moving: readonly DomainAttachment[], to: Domain): void {
+    this.#backend.replace(
+      moving.map(({ inner }) => inner),
+      to.#backend,
+    )
+    passGroup(group, to)
     for (const attachment of moving) {
       this.#attachments.delete(attachment)
       to.#attachments.add(attachment)
@@ -413,6 +492,14 @@ function assertNoBuffer({ buffer, size, iova }: DomainMapping): void {
     message: `The ${size} bytes at 0x${iova.toString(16)} belong to a buffer.`,
     hint: 'Close the buffer; that unmaps it.',
     context: { state: 'allocated' },
+  })
+}
+
+function cannotShareError(): OpenbarError<'ERR_NOT_SUPPORTED'> {
+  return new OpenbarError('ERR_NOT_SUPPORTED', {
+    message: 'Memory that is pinned can be shared only between two domains on iommufd that share their context.',
+    hint: 'Map the memory itself in both, which pins it twice; or open both on iommufd, without isolated.',
+    context: { what: 'sharing mappings' },
   })
 }
 

@@ -2,6 +2,7 @@ import { closeFd, type Fd } from '@openbar/linux'
 import type { Attachable } from '../attachable.ts'
 import { GroupHandle } from '../groups/group-handle.ts'
 import type { BackendAttachment } from './backend.ts'
+import { refusePageTable } from './refusals.ts'
 
 /** A group in the container, and how many of its devices are open. */
 interface Member {
@@ -58,6 +59,7 @@ export class GroupContainer {
       fd,
       deviceId: undefined,
       assertAtRest: () => {},
+      usePageTable: () => refusePageTable(),
       detach: () => {
         // The kernel refuses to take a group out of its container while a device fd of it is open.
         closeFd(fd)

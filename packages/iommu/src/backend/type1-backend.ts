@@ -22,6 +22,8 @@ import {
 } from '@openbar/linux'
 import { deviceReads, deviceWrites } from '../access.ts'
 import type { Attachable } from '../attachable.ts'
+import type { DirtyTracking } from '../dirty/dirty-tracking.ts'
+import { Type1DirtyTracking } from '../dirty/type1-dirty-tracking.ts'
 import { unsafeInterruptsError } from '../groups/group-handle.ts'
 import { formatRange } from '../iova.ts'
 import { readU64, writeU64 } from '../words.ts'
@@ -29,7 +31,7 @@ import type { Backend, BackendAttachment, MappingRequest } from './backend.ts'
 import { openCompatContainer } from './compat-container.ts'
 import { GroupContainer } from './group-container.ts'
 import { mapError } from './map-error.ts'
-import { refuseReplace } from './refuse-replace.ts'
+import { refuseDirtyTracking, refuseReplace } from './refusals.ts'
 import { readType1Info, type Type1Info } from './type1-info.ts'
 
 const CONTAINER = '/dev/vfio/vfio'
@@ -57,11 +59,13 @@ const UNMAP_SIZE = vfioIommuType1DmaUnmap.fields.size[1]
 export class Type1Backend implements Backend {
   readonly name: 'type1' | 'iommufd-compat'
   readonly translates = true
+  readonly iommufd = undefined
   readonly #container: GroupContainer
   /** Whether the page table is there without a group. */
   readonly #lasting: boolean
   #info: Type1Info = { alignment: 4096, ranges: undefined, mappingsLeft: undefined }
   #onReady: () => void = () => {}
+  #tracking: DirtyTracking | undefined
 
   /** @throws {@link OpenbarError} `ERR_NO_BACKEND`, `ERR_PERMISSION`. */
   constructor(name: 'type1' | 'iommufd-compat') {
@@ -136,6 +140,12 @@ export class Type1Backend implements Backend {
 
   replace(): never {
     return refuseReplace(this.name)
+  }
+
+  dirtyTracking(): DirtyTracking {
+    if (this.#lasting) refuseDirtyTracking(this.name)
+    this.#tracking ??= new Type1DirtyTracking(this.#container.fd)
+    return this.#tracking
   }
 
   close(): void {

@@ -245,6 +245,7 @@ export class PageTable {
 
   /** @internal */
   usedBy(name: string): () => void {
+    this.#assertOpen()
     return this.#children.add(name)
   }
 
