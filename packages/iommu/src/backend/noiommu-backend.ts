@@ -43,13 +43,10 @@ export class NoIommuBackend implements Backend {
   /** @throws {@link OpenbarError} `ERR_PERMISSION`. */
   constructor() {
     const fd = openFd<'container'>(CONTAINER)
-    const events = {
-      entered: (group: number, first: boolean) => {
-        if (first) setNoIommu(fd, group)
-      },
-      left: () => {},
+    const entered = (group: number, first: boolean) => {
+      if (first) setNoIommu(fd, group)
     }
-    this.#container = new GroupContainer(fd, events, noIommuGroupPath)
+    this.#container = new GroupContainer(fd, entered, noIommuGroupPath)
   }
 
   ranges(): undefined {

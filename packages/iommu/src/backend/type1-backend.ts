@@ -35,6 +35,7 @@ import { refuseDirtyTracking, refuseReplace } from './refusals.ts'
 import { readType1Info, type Type1Info } from './type1-info.ts'
 
 const CONTAINER = '/dev/vfio/vfio'
+const DEFAULT_ALIGNMENT = 4096
 
 // Made once, and written anew for each call: see `ioctlFixed`.
 const mapRequest = vfioIommuType1DmaMap.fixed()
@@ -63,7 +64,6 @@ export class Type1Backend implements Backend {
   readonly #container: GroupContainer
   /** Whether the page table is there without a group. */
   readonly #lasting: boolean
-  #info: Type1Info = { alignment: 4096, ranges: undefined, mappingsLeft: undefined }
   #onReady: () => void = () => {}
   #tracking: DirtyTracking | undefined
 
@@ -72,18 +72,11 @@ export class Type1Backend implements Backend {
     this.name = name
     this.#lasting = name === 'iommufd-compat'
     const fd = this.#lasting ? openCompatContainer() : openContainer()
-    this.#container = new GroupContainer(fd, {
-      entered: (group, first) => {
-        if (first && !this.#lasting) setIommu(fd, group)
-        this.#info = readType1Info(fd)
-        if (first && !this.#lasting) this.#onReady()
-      },
-      left: (last) => {
-        if (last && !this.#lasting) this.#info = { ...this.#info, alignment: 4096, ranges: undefined }
-        else this.#info = readType1Info(fd)
-      },
+    this.#container = new GroupContainer(fd, (group, first) => {
+      if (!first || this.#lasting) return
+      setIommu(fd, group)
+      this.#onReady()
     })
-    if (this.#lasting) this.#info = readType1Info(fd)
   }
 
   get ready(): boolean {
@@ -91,16 +84,16 @@ export class Type1Backend implements Backend {
   }
 
   get alignment(): number {
-    return this.#info.alignment
+    return this.#info?.alignment ?? DEFAULT_ALIGNMENT
   }
 
   get mappingsLeft(): number | undefined {
     // An iommufd says 65535 to please old programs, and takes more.
-    return this.ready && !this.#lasting ? readType1Info(this.#container.fd).mappingsLeft : undefined
+    return this.#lasting ? undefined : this.#info?.mappingsLeft
   }
 
   ranges(): readonly InclusiveRange[] | undefined {
-    return this.#info.ranges
+    return this.#info?.ranges
   }
 
   map(request: MappingRequest): void {
@@ -150,6 +143,11 @@ export class Type1Backend implements Backend {
 
   close(): void {
     this.#container.close()
+  }
+
+  /** Asked anew each time, for each device that comes or goes may change it; `undefined` without a page table. */
+  get #info(): Type1Info | undefined {
+    return this.ready ? readType1Info(this.#container.fd) : undefined
   }
 }
 
