@@ -1,4 +1,5 @@
 import type { Fd } from '@openbar/linux'
+import type { Domain } from './domain.ts'
 
 /**
  * What a domain has to know of a device that joins it. `Device` of `@openbar/vfio` implements it.
@@ -15,6 +16,15 @@ export interface Attachable {
   readonly group: number
   /** Path of the device's VFIO character device, such as `/dev/vfio/devices/vfio0`; `undefined` where there is none. */
   readonly cdev: string | undefined
+  /** How many bits of an address the device drives, where that is fewer than 64: the domain picks IOVAs below. */
+  readonly addressBits?: number | undefined
+  /**
+   * Called when the device's group is about to move to another domain by way of none: stops the device's DMA and lets go of its
+   * regions. Its fd is closed afterwards.
+   */
+  leaving?(): void
+  /** Called after {@link Attachable.leaving}, when the device is in the other domain, with its new place there. */
+  arrived?(attachment: Attachment): void
 }
 
 /**
@@ -23,9 +33,15 @@ export interface Attachable {
 export interface Attachment {
   /** The VFIO device. It belongs to the attachment: do not close it. */
   readonly fd: Fd<'device'>
+  /** The domain that the device is in. Another one once its group was moved in one step. */
+  readonly domain: Domain
+  /** The kernel's number for the device in its iommufd context; `undefined` on other backends. */
+  readonly deviceId: number | undefined
   /**
    * Takes the device out of the domain and closes its fd. The caller has stopped its DMA and let go of its regions
    * before. Further calls do nothing.
+   *
+   * @throws {@link OpenbarError} `ERR_DOMAIN_STATE` without an IOMMU, while the device is bus master; it stays in then.
    */
   detach(): void
 }

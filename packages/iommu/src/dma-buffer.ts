@@ -15,12 +15,14 @@ import type { Mapping } from './mapping.ts'
  * ```
  */
 export class DmaBuffer {
-  /** The first address, as the device sees it. */
+  /** The first address, as the device sees it: an IOVA, or without an IOMMU the physical address. */
   readonly iova: bigint
   /** Bytes. */
   readonly size: number
   /** What the device may do with it. */
   readonly access: DmaAccess
+  /** The memory itself: to map it in a second domain, or to hand a shared one to another process. It belongs to the buffer. */
+  readonly memory: MappedMemory
   /** The memory as bytes; of length 0 once the buffer is closed. */
   readonly bytes: Uint8Array<ArrayBuffer>
   /** The memory as 16-bit words. */
@@ -31,15 +33,17 @@ export class DmaBuffer {
   readonly u64: BigUint64Array<ArrayBuffer>
   /** The memory for access of any width and byte order. */
   readonly view: DataView<ArrayBuffer>
-  readonly #memory: MappedMemory
+  /** Where the memory stands in the machine, without an IOMMU; `undefined` behind one, where nobody needs to know. */
+  readonly physicalAddress: bigint | undefined
   readonly #release: () => void
 
   /** @internal Buffers come from `domain.allocate`. */
-  constructor(mapping: Mapping, memory: MappedMemory, release: () => void) {
+  constructor(mapping: Mapping, memory: MappedMemory, release: () => void, physicalAddress?: bigint) {
     this.iova = mapping.iova
     this.size = mapping.size
     this.access = mapping.access
-    this.#memory = memory
+    this.memory = memory
+    this.physicalAddress = physicalAddress
     this.#release = release
     this.bytes = new Uint8Array(memory.buffer)
     this.u16 = new Uint16Array(memory.buffer)
@@ -48,19 +52,26 @@ export class DmaBuffer {
     this.view = new DataView(memory.buffer)
   }
 
+  /** Bytes of one page of the memory: 4096, or a hugepage's. */
+  get pageSize(): number {
+    return this.memory.pageSize
+  }
+
   /** Whether the memory is gone. */
   get closed(): boolean {
-    return this.#memory.revoked
+    return this.memory.revoked
   }
 
   /**
    * Takes the memory away from the devices, and then from this program: every view becomes empty. Further calls do
    * nothing.
+   *
+   * @throws {@link OpenbarError} `ERR_DOMAIN_STATE` without an IOMMU, while a device of the domain is bus master.
    */
   close(): void {
     if (this.closed) return
     this.#release()
-    this.#memory.revoke()
+    this.memory.revoke()
   }
 
   [Symbol.dispose](): void {

@@ -8,12 +8,16 @@ export interface MappingSnapshot {
   /** Bytes. */
   readonly size: number
   readonly access: DmaAccess
-  /** `mapped` in the kernel, or `remembered` until a type1 container's first device comes. */
-  readonly state: 'mapped' | 'remembered'
+  /** `mapped` in the kernel; `remembered` until a type1 container's first device comes; `unprotected` without an IOMMU. */
+  readonly state: 'mapped' | 'remembered' | 'unprotected'
+  /** `buffer` for memory that `allocate` made, `mapping` for what the caller mapped. */
+  readonly kind?: 'buffer' | 'mapping'
 }
 
 /** The state of a domain at one moment. */
 export interface DomainSnapshot {
+  /** Tells the domains of a process apart; the first one is 1. */
+  readonly id: number
   readonly backend: BackendName
   /** `open`; `closing` when the caller has closed it and devices still hold it; `closed`. */
   readonly state: 'open' | 'closing' | 'closed'
@@ -25,4 +29,8 @@ export interface DomainSnapshot {
   readonly mappings: readonly MappingSnapshot[]
   /** Bytes that the kernel holds pinned for the domain's mappings. */
   readonly pinnedBytes: number
+  readonly limits: {
+    /** How many more mappings the kernel allows; `undefined` where there is no limit or it is not known. */
+    readonly mappingsLeft: number | undefined
+  }
 }

@@ -1,8 +1,10 @@
+import { inspect } from 'node:util'
 import { isOpenbarError, MappedMemory, OpenbarError } from '@openbar/linux'
 import { describe, expect, test } from 'vitest'
 import type { Attachable } from './attachable.ts'
 import type { DmaBuffer } from './dma-buffer.ts'
-import { Domain, type MapOptions } from './domain.ts'
+import { Domain } from './domain.ts'
+import type { MapOptions } from './domain-options.ts'
 import type { MappableMemory } from './mapping.ts'
 import { FakeBackend, type FakeBackendOptions } from './testing/fake-backend.ts'
 import { thrownBy } from './testing/thrown-by.ts'
@@ -23,7 +25,10 @@ describe('Domain.map', () => {
     const { backend, domain } = open()
     const pages = memory(2)
     const mapping = domain.map(pages, { iova: 0x2000, access: 'read' })
-    expect(mapping).toEqual({ iova: 0x2000n, last: 0x3fffn, size: 8192, access: 'read', memory: pages })
+    expect(mapping).toMatchObject({ iova: 0x2000n, last: 0x3fffn, size: 8192, access: 'read', memory: pages })
+    expect(inspect(mapping)).toBe(
+      `{\n  iova: 8192n,\n  last: 16383n,\n  size: 8192,\n  access: 'read',\n  memory: ${inspect(pages)}\n}`,
+    )
     expect(backend.mapped.get(0x2000n)).toEqual({ iova: 0x2000n, size: 8192n, address: pages.address, access: 'read' })
   })
 
@@ -92,7 +97,7 @@ describe('Domain.map', () => {
   })
 
   test('goes by a larger page size where the IOMMU has one', () => {
-    const { domain } = open({ alignment: 65536n })
+    const { domain } = open({ alignment: 65536 })
     expect(thrownBy(() => domain.map(memory(16, 0x10000n), { iova: 0x1000 }))).toMatchObject({
       code: 'ERR_IOVA_ALIGNMENT',
       context: { iova: 0x1000n, size: 65536n, alignment: 65536n },
@@ -276,12 +281,14 @@ describe('a closed domain', () => {
     expect(buffer.closed).toBe(true)
     expect(domain.closed).toBe(true)
     expect(domain.snapshot()).toEqual({
+      id: domain.id,
       backend: 'iommufd',
       state: 'closed',
       devices: [],
       ranges: undefined,
       mappings: [],
       pinnedBytes: 0,
+      limits: { mappingsLeft: undefined },
     })
   })
 

@@ -1,53 +1,25 @@
-import { type InclusiveRange, invalidArgument, MappedMemory, OpenbarError } from '@openbar/linux'
-import { assertAccess, type DmaAccess } from './access.ts'
-import { assertMappable } from './assert-mappable.ts'
-import { assertWithin } from './assert-within.ts'
+import { isOpenbarError, type MappedMemory, OpenbarError } from '@openbar/linux'
+import { AddressSpace } from './address-space.ts'
+import { assertChoice } from './assert-choice.ts'
 import type { Attachable, Attachment } from './attachable.ts'
 import type { Backend, BackendName } from './backend/backend.ts'
-import { openBackend } from './backend/select-backend.ts'
+import { BACKEND_NAMES, openBackend } from './backend/select-backend.ts'
 import { DmaBuffer } from './dma-buffer.ts'
+import { makeDmaMemory } from './dma-memory.ts'
+import { DomainAttachment } from './domain-attachment.ts'
+import { DomainMapping } from './domain-mapping.ts'
+import type { AllocateOptions, DomainOptions, MapOptions, PickOptions } from './domain-options.ts'
 import type { DomainSnapshot } from './domain-snapshot.ts'
-import { claimGroup } from './groups/group-claims.ts'
-import { assertSize, formatIova, formatRange, type Iova, MAX_IOVA, toIova } from './iova.ts'
-import { IovaAllocator } from './iova-allocator.ts'
+import { claimGroup, passGroup } from './groups/group-claims.ts'
+import { assertSize, type Iova } from './iova.ts'
 import type { MappableMemory, Mapping } from './mapping.ts'
-import { MappingTable } from './mapping-table.ts'
+import { makePhysicalMemory } from './physical-memory.ts'
+import { placementOf } from './placement.ts'
+import { bigToNumber, numberToBig } from './words.ts'
+import { forgetDomain, registerDomain } from './world/domain-registry.ts'
 
-/** How to open a domain. */
-export interface DomainOptions {
-  /** The kernel interface to stand on. `auto`, the default: iommufd where the kernel has it, else type1. */
-  readonly backend?: BackendName | 'auto'
-  /** Gives an iommufd domain a context of its own, so that it can be handed over. `false` by default. */
-  readonly isolated?: boolean
-}
-
-/** Where to map memory, and with which rights. */
-export interface MapOptions {
-  /** The first address, as devices shall see it; a multiple of the page size. */
-  readonly iova: Iova
-  /** What devices may do; `read-write` by default. */
-  readonly access?: DmaAccess
-}
-
-/** What DMA memory shall be like. */
-export interface AllocateOptions {
-  /** The first address, as devices shall see it; picked from what is free when left out. */
-  readonly iova?: Iova
-  /** A power of two in bytes that the picked address is a multiple of; the page size by default. */
-  readonly align?: number
-  /** The last address that the memory may cover, for a device that drives fewer address lines than 64. */
-  readonly maxIova?: Iova
-  /** What devices may do; `read-write` by default. */
-  readonly access?: DmaAccess
-}
-
-const PAGE = 4096n
-
-/** Used before a type1 container's first device: what any x86 IOMMU translates, without the interrupt window. */
-const USABLE_EVERYWHERE: readonly InclusiveRange[] = [
-  { start: 0n, last: 0xfedf_ffffn },
-  { start: 0xfef0_0000n, last: 0x7f_ffff_ffffn },
-]
+/** From this size on the IOMMU can use one large entry, where address and memory are aligned to it. */
+const LARGE_PAGE = 2 * 1024 * 1024
 
 /**
  * An address space for devices: what is mapped in it is all that they can reach.
@@ -67,23 +39,24 @@ const USABLE_EVERYWHERE: readonly InclusiveRange[] = [
  * ```
  */
 export class Domain {
+  /** Tells the domains of a process apart; the first one is 1. */
+  readonly id: number
   readonly #backend: Backend
-  readonly #mappings = new MappingTable()
-  readonly #buffers = new Map<Mapping, DmaBuffer>()
-  readonly #devices = new Map<Attachment, string>()
-  readonly #allocator: IovaAllocator
+  readonly #space: AddressSpace
+  readonly #attachments = new Set<DomainAttachment>()
   #state: DomainSnapshot['state'] = 'open'
 
   private constructor(backend: Backend) {
     this.#backend = backend
-    this.#allocator = new IovaAllocator(backend.ranges() ?? USABLE_EVERYWHERE)
+    this.#space = new AddressSpace(backend)
+    this.id = registerDomain(this)
   }
 
   /**
    * Opens a new, empty domain.
    *
    * @throws {@link OpenbarError} `ERR_NO_BACKEND` when the kernel has no such interface; `ERR_PERMISSION` when this
-   *   process may not use it.
+   *   process may not use it; `ERR_INVALID_ARGUMENT`.
    *
    * @example
    * ```ts
@@ -92,9 +65,7 @@ export class Domain {
    */
   static async open(options: DomainOptions = {}): Promise<Domain> {
     const { backend = 'auto', isolated = false } = options
-    if (backend !== 'auto' && backend !== 'iommufd' && backend !== 'type1') {
-      throw invalidArgument('backend', backend, "'auto', 'iommufd' or 'type1'")
-    }
+    assertChoice('backend', backend, ['auto', ...BACKEND_NAMES])
     return new Domain(openBackend(backend, isolated))
   }
 
@@ -119,7 +90,8 @@ export class Domain {
    * On a type1 container without a device the mapping is remembered, and made when the first device comes.
    *
    * @throws {@link OpenbarError} `ERR_IOVA_ALIGNMENT`, `ERR_IOVA_RANGE`, `ERR_IOVA_IN_USE`, `ERR_MEMLOCK`,
-   *   `ERR_MAPPING_LIMIT`, `ERR_MEMORY_KIND`, `ERR_INVALID_ARGUMENT`, `ERR_CLOSED`; nothing is mapped then.
+   *   `ERR_MAPPING_LIMIT`, `ERR_MEMORY_KIND`, `ERR_INVALID_ARGUMENT`, `ERR_CLOSED`, `ERR_NOT_SUPPORTED` without an IOMMU;
+   *   nothing is mapped then.
    *
    * @example
    * ```ts
@@ -128,27 +100,8 @@ export class Domain {
    */
   map(memory: MappableMemory, options: MapOptions): Mapping {
     this.#assertOpen()
-    const { access = 'read-write' } = options
-    assertAccess(access)
-    assertMappable(memory)
-    const iova = toIova(options.iova)
-    const size = BigInt(memory.size)
-    const last = iova + size - 1n
-    this.#assertAligned(iova, size, toIova(memory.address))
-    this.#assertInRange(iova, size)
-    const present = this.#mappings.overlapping(iova, last)
-    if (present !== undefined) {
-      throw new OpenbarError('ERR_IOVA_IN_USE', {
-        message: `${formatRange(iova, size)} cannot be mapped: ${formatRange(present.iova, BigInt(present.size))} is mapped already.`,
-        hint: 'Choose another IOVA, or unmap what is there.',
-        context: { iova, size },
-      })
-    }
-    const mapping: Mapping = { iova, last, size: memory.size, access, memory }
-    if (this.#backend.ready) this.#makeMapping(mapping)
-    this.#mappings.add(mapping)
-    this.#allocator.reserve(iova, size)
-    return mapping
+    const { iova, access = 'read-write' } = options
+    return this.#space.map(memory, iova, access)
   }
 
   /**
@@ -166,34 +119,65 @@ export class Domain {
    */
   unmap(range: { readonly iova: Iova; readonly size: number }): number {
     this.#assertOpen()
+    if (range instanceof DomainMapping && range.space === this.#space) {
+      assertNoBuffer(range)
+      this.#space.unmap(range)
+      return range.size
+    }
     assertSize(range.size)
-    const iova = toIova(range.iova)
-    const size = BigInt(range.size)
-    const last = iova + size - 1n
-    const found = this.#mappings.allOverlapping(iova, last)
-    if (found.length === 0 || found.some((mapping) => mapping.iova < iova || mapping.last > last)) {
-      throw new OpenbarError('ERR_NOT_MAPPED', {
-        message: `${formatRange(iova, size)} cannot be unmapped: ${found.length === 0 ? 'nothing is mapped there' : 'it cuts a mapping'}.`,
-        hint: 'Unmap whole mappings: domain.snapshot().mappings lists them.',
-        context: { iova, size },
-      })
+    const found = this.#space.wholeMappings(range.iova, range.size)
+    for (const mapping of found) assertNoBuffer(mapping)
+    return this.#space.unmapRun(found)
+  }
+
+  /**
+   * Takes every mapping away from the devices that {@link Domain.map} has made. Buffers stay: closing one takes it away.
+   *
+   * @returns The bytes that were unmapped.
+   * @throws {@link OpenbarError} `ERR_CLOSED`.
+   *
+   * @example
+   * ```ts
+   * domain.unmapAll() // 12288
+   * ```
+   */
+  unmapAll(): number {
+    this.#assertOpen()
+    // What lies between two buffers goes in one step.
+    const runs: DomainMapping[][] = [[]]
+    for (const mapping of this.#space.mappings) {
+      if (mapping.buffer !== undefined) runs.push([])
+      else runs.at(-1)?.push(mapping)
     }
-    const buffer = found.find((mapping) => this.#buffers.has(mapping))
-    if (buffer !== undefined) {
-      throw new OpenbarError('ERR_DOMAIN_STATE', {
-        message: `${formatRange(buffer.iova, BigInt(buffer.size))} belongs to a buffer.`,
-        hint: 'Close the buffer; that unmaps it.',
-        context: { state: 'allocated' },
-      })
-    }
-    return found.reduce((removed, mapping) => removed + this.#removeMapping(mapping), 0)
+    return runs.reduce((bytes, run) => bytes + this.#space.unmapRun(run), 0)
+  }
+
+  /**
+   * Picks a free address for memory of a size: the lowest from 16 MiB on that all devices of the domain can reach. It is not
+   * taken before something is mapped there.
+   *
+   * @param size - Bytes; rounded up to whole pages.
+   * @throws {@link OpenbarError} `ERR_IOVA_EXHAUSTED` when there is none; `ERR_INVALID_ARGUMENT`, `ERR_CLOSED`;
+   *   `ERR_NOT_SUPPORTED` without an IOMMU.
+   *
+   * @example
+   * ```ts
+   * domain.map(memory, { iova: domain.pickIova(memory.size) })
+   * ```
+   */
+  pickIova(size: number, options: PickOptions = {}): bigint {
+    this.#assertOpen()
+    assertSize(size)
+    if (!this.#backend.translates) throw noIovasError()
+    return numberToBig(this.#space.place(placementOf(size, this.#space.pageSize, options, this.#devices())))
   }
 
   /**
    * Makes zeroed memory that the domain's devices can reach, pinned for as long as it is open.
    *
    * @param size - Bytes; rounded up to whole pages.
-   * @throws {@link OpenbarError} as {@link Domain.map}, and `ERR_IOVA_EXHAUSTED` when no free address is left.
+   * @throws {@link OpenbarError} as {@link Domain.map}, `ERR_IOVA_EXHAUSTED` when no free address is left, and
+   *   `ERR_NO_HUGEPAGES` when the pool has too few.
    *
    * @example
    * ```ts
@@ -204,30 +188,32 @@ export class Domain {
   allocate(size: number, options: AllocateOptions = {}): DmaBuffer {
     this.#assertOpen()
     assertSize(size)
-    const page = this.#pageSize
-    const bytes = Math.ceil(size / Number(page)) * Number(page)
-    const iova = options.iova ?? this.#place(BigInt(bytes), options)
-    const memory = MappedMemory.anonymous(bytes)
-    let mapping: Mapping
+    const { access = 'read-write' } = options
+    if (!this.#backend.translates) {
+      // An option that is wrong is so on every backend.
+      placementOf(size, this.#space.pageSize, options, this.#devices())
+      const { memory, address } = makePhysicalMemory(size, options)
+      const mapping = new DomainMapping(bigToNumber(address), memory, bigToNumber(memory.address), access)
+      this.#space.adopt(mapping)
+      return this.#keep(mapping, memory, address)
+    }
+    const { pageSize } = this.#space
+    // Looked at before memory is made, which can take long.
+    if (options.iova === undefined) placementOf(size, pageSize, options, this.#devices())
+    const memory = makeDmaMemory(size, pageSize, options)
     try {
-      mapping = this.map(memory, { iova, access: options.access ?? 'read-write' })
+      return this.#keep(this.#space.map(memory, options.iova ?? this.#placeMemory(memory, options), access), memory)
     } catch (error) {
       memory.revoke()
       throw error
     }
-    const buffer = new DmaBuffer(mapping, memory, () => {
-      this.#removeMapping(mapping)
-      this.#buffers.delete(mapping)
-    })
-    this.#buffers.set(mapping, buffer)
-    return buffer
   }
 
   /**
    * Lets a device into the domain. `device.setDomain` of `@openbar/vfio` does this.
    *
    * @throws {@link OpenbarError} `ERR_DEVICE_BUSY` for a device that is in it already; `ERR_GROUP_BUSY`, also for a group
-   *   that is in another domain of this process; `ERR_GROUP_NOT_VIABLE`, `ERR_NOT_BOUND`, `ERR_PERMISSION`,
+   *   that is in another domain of this process; `ERR_GROUP_NOT_VIABLE`, `ERR_NOT_BOUND`, `ERR_NO_IOMMU`, `ERR_PERMISSION`,
    *   `ERR_NOT_SUPPORTED`, or a mapping's own error when a remembered one cannot be made; the device stays outside then.
    *
    * @example
@@ -240,34 +226,50 @@ export class Domain {
     this.#assertOpen()
     this.#assertOutside(device)
     const leaveGroup = claimGroup(device, this)
-    let inner: Attachment
     try {
-      inner = this.#backend.attach(device, () => {
-        for (const mapping of this.#mappings) this.#makeRemembered(mapping)
-      })
+      const inner = this.#backend.attach(device, () => this.#space.makeRemembered())
+      const attachment = new DomainAttachment(device, inner, this, (left) => left.domain.#release(left, leaveGroup))
+      this.#attachments.add(attachment)
+      this.#space.rangesChanged()
+      return attachment
     } catch (error) {
       leaveGroup()
       throw error
     }
-    this.#rangesChanged()
-    let attached = true
-    const attachment: Attachment = {
-      fd: inner.fd,
-      detach: () => {
-        if (!attached) return
-        attached = false
-        this.#devices.delete(attachment)
-        try {
-          inner.detach()
-        } finally {
-          leaveGroup()
-          this.#rangesChanged()
-          if (this.#state === 'closing' && this.#devices.size === 0) this.#finish()
-        }
-      },
+  }
+
+  /**
+   * Moves a group of devices, all that are open of it, into another domain. `device.setDomain` of `@openbar/vfio` does this.
+   *
+   * Between iommufd domains of one context the kernel does it in one step: at no time is a device in none, and registers and
+   * interrupts stay. Otherwise each device is told to leave, closed, opened in the other domain, and told that it is there.
+   *
+   * @param group - The number of the IOMMU group.
+   * @returns Whether it was one step.
+   * @throws {@link OpenbarError} `ERR_CLOSED` when either domain is closed; `ERR_DOMAIN_STATE` when no device of the group is in
+   *   this one; `ERR_NOT_SUPPORTED` when a device cannot be told; nothing is changed then. When the kernel refuses the one step,
+   *   nothing is changed either; otherwise what {@link Domain.attach} throws, and the devices that it has not let in are in none.
+   *
+   * @example
+   * ```ts
+   * domain.moveGroup(device.group, other)
+   * ```
+   */
+  moveGroup(group: number, to: Domain): boolean {
+    to.#assertOpen()
+    const moving = [...this.#attachments].filter(({ device }) => device.group === group)
+    const [first] = moving
+    if (first === undefined) throw notHereError(group)
+    if (to === this) return true
+    if (this.#backend.replaceable(to.#backend)) {
+      this.#replaceGroup(first, moving, to)
+      return true
     }
-    this.#devices.set(attachment, device.address)
-    return attachment
+    for (const { device } of moving) assertMovable(device)
+    for (const { device } of moving) device.leaving?.()
+    for (const attachment of moving) attachment.detach()
+    for (const { device } of moving) device.arrived?.(to.attach(device))
+    return false
   }
 
   /**
@@ -279,15 +281,22 @@ export class Domain {
    * ```
    */
   snapshot(): DomainSnapshot {
-    const state = this.#inKernel ? 'mapped' : 'remembered'
-    const mappings = Array.from(this.#mappings, ({ iova, size, access }) => ({ iova, size, access, state }) as const)
+    const { ready, translates } = this.#backend
+    const closed = this.#state === 'closed'
+    const state = translates ? (ready && !closed ? 'mapped' : 'remembered') : 'unprotected'
+    const mappings = Array.from(this.#space.mappings, (mapping) => {
+      const { iova, size, access } = mapping
+      return { iova, size, access, state, kind: mapping.buffer === undefined ? 'mapping' : 'buffer' } as const
+    })
     return {
+      id: this.id,
       backend: this.backend,
       state: this.#state,
-      devices: [...this.#devices.values()],
-      ranges: this.#state === 'closed' ? undefined : this.#backend.ranges(),
+      devices: this.#devices().map(({ address }) => address),
+      ranges: closed ? undefined : this.#backend.ranges(),
       mappings,
       pinnedBytes: state === 'mapped' ? mappings.reduce((sum, { size }) => sum + size, 0) : 0,
+      limits: { mappingsLeft: closed ? undefined : this.#backend.mappingsLeft },
     }
   }
 
@@ -298,7 +307,7 @@ export class Domain {
   close(): void {
     if (this.#state !== 'open') return
     this.#state = 'closing'
-    if (this.#devices.size === 0) this.#finish()
+    if (this.#attachments.size === 0) this.#finish()
   }
 
   [Symbol.dispose](): void {
@@ -309,89 +318,78 @@ export class Domain {
     this.close()
   }
 
-  /** Whether the mappings are made in the kernel now. */
-  get #inKernel(): boolean {
-    return this.#state !== 'closed' && this.#backend.ready
+  #devices(): Attachable[] {
+    return Array.from(this.#attachments, ({ device }) => device)
   }
 
-  get #pageSize(): bigint {
-    return this.#backend.alignment > PAGE ? this.#backend.alignment : PAGE
-  }
-
-  #place(size: bigint, options: AllocateOptions): bigint {
-    const { align = Number(this.#pageSize), maxIova } = options
-    const wanted = Number.isSafeInteger(align) && align > 0 ? BigInt(align) : 0n
-    if (wanted === 0n || (wanted & (wanted - 1n)) !== 0n) throw invalidArgument('align', align, 'a power of two')
-    return this.#allocator.place({
-      size,
-      align: wanted > this.#pageSize ? wanted : this.#pageSize,
-      maxIova: maxIova === undefined ? undefined : toIova(maxIova, 'maxIova'),
-    })
-  }
-
-  #makeMapping(mapping: Mapping): void {
-    const { iova, size, access, memory } = mapping
-    this.#backend.map({ iova, size: BigInt(size), address: memory.address, access })
-  }
-
-  #makeRemembered(mapping: Mapping): void {
-    const range = this.#backend.ranges()
-    assertMappable(mapping.memory, `The memory mapped at ${formatRange(mapping.iova, BigInt(mapping.size))}`)
-    if (range !== undefined) assertWithin(range, mapping.iova, BigInt(mapping.size))
-    this.#makeMapping(mapping)
-  }
-
-  #removeMapping(mapping: Mapping): number {
-    const size = BigInt(mapping.size)
-    if (this.#inKernel) {
-      const removed = this.#backend.unmap(mapping.iova, size)
-      if (removed !== size) throw partlyUnmappedError(mapping, removed)
+  /** Where a buffer goes: on the bounds of a large page if it fills one, and somewhere all the same if there is no such place. */
+  #placeMemory(memory: MappedMemory, options: AllocateOptions): bigint {
+    const { pageSize } = this.#space
+    const least = placementOf(memory.size, pageSize, options, this.#devices())
+    const large = memory.size >= LARGE_PAGE ? Math.max(memory.pageSize, LARGE_PAGE) : pageSize
+    if (large <= least.align) return numberToBig(this.#space.place(least))
+    try {
+      return numberToBig(this.#space.place({ ...least, align: large }))
+    } catch (error) {
+      if (!isOpenbarError(error, 'ERR_IOVA_EXHAUSTED')) throw error
+      return numberToBig(this.#space.place(least))
     }
-    this.#mappings.remove(mapping)
-    this.#allocator.release(mapping.iova, size)
-    return mapping.size
   }
 
-  #rangesChanged(): void {
-    const inUse = Array.from(this.#mappings, ({ iova, last }) => ({ start: iova, last }))
-    this.#allocator.setUsable(this.#backend.ranges() ?? USABLE_EVERYWHERE, inUse)
+  #keep(mapping: DomainMapping, memory: MappedMemory, physicalAddress?: bigint): DmaBuffer {
+    const release = () => {
+      if (this.#state === 'closed') this.#space.forget(mapping)
+      else this.#space.unmap(mapping)
+    }
+    mapping.buffer = new DmaBuffer(mapping, memory, release, physicalAddress)
+    return mapping.buffer
+  }
+
+  #release(attachment: DomainAttachment, leaveGroup: () => void): void {
+    attachment.inner.assertAtRest()
+    attachment.attached = false
+    this.#attachments.delete(attachment)
+    try {
+      attachment.inner.detach()
+    } finally {
+      leaveGroup()
+      this.#devicesLeft()
+    }
+  }
+
+  #replaceGroup(first: DomainAttachment, moving: readonly DomainAttachment[], to: Domain): void {
+    this.#backend.replace(first.device, first.inner, to.#backend)
+    passGroup(first.device.group, to)
+    for (const attachment of moving) {
+      this.#attachments.delete(attachment)
+      to.#attachments.add(attachment)
+      attachment.domain = to
+    }
+    to.#space.rangesChanged()
+    this.#devicesLeft()
+  }
+
+  #devicesLeft(): void {
+    if (this.#state === 'closing' && this.#attachments.size === 0) this.#finish()
+    else this.#space.rangesChanged()
   }
 
   #finish(): void {
     this.#state = 'closed'
+    forgetDomain(this)
     try {
       // Unmaps everything at once; one mapping that could not be unmapped would otherwise keep the rest pinned.
       this.#backend.close()
     } finally {
-      for (const mapping of [...this.#mappings]) {
-        const buffer = this.#buffers.get(mapping)
-        if (buffer === undefined) this.#removeMapping(mapping)
-        else buffer.close()
+      for (const mapping of [...this.#space.mappings]) {
+        if (mapping.buffer === undefined) this.#space.forget(mapping)
+        else mapping.buffer.close()
       }
     }
   }
 
-  #assertAligned(iova: bigint, size: bigint, address: bigint): void {
-    const alignment = this.#pageSize
-    const culprit = [
-      ['The IOVA', iova],
-      ['The size', size],
-      ["The memory's address", address],
-    ].find(([, value]) => (value as bigint) % alignment !== 0n)
-    if (culprit === undefined) return
-    throw new OpenbarError('ERR_IOVA_ALIGNMENT', {
-      message: `${culprit[0]}, ${formatIova(culprit[1] as bigint)}, is not a multiple of the IOMMU's page size, ${alignment} bytes.`,
-      context: { iova, size, alignment },
-    })
-  }
-
-  #assertInRange(iova: bigint, size: bigint): void {
-    const whole = [{ start: 0n, last: MAX_IOVA }]
-    assertWithin(this.#backend.ranges() ?? whole, iova, size)
-  }
-
   #assertOutside({ address }: Attachable): void {
-    if (![...this.#devices.values()].includes(address)) return
+    if (!this.#devices().some((device) => device.address === address)) return
     throw new OpenbarError('ERR_DEVICE_BUSY', {
       message: `${address} is in this domain already.`,
       hint: 'Use the device that was opened first, or close it.',
@@ -409,10 +407,36 @@ export class Domain {
   }
 }
 
-function partlyUnmappedError({ iova, size }: Mapping, removed: bigint): OpenbarError<'ERR_NOT_MAPPED'> {
-  return new OpenbarError('ERR_NOT_MAPPED', {
-    message: `Of ${formatRange(iova, BigInt(size))} the kernel unmapped ${removed} bytes instead of ${size}.`,
-    hint: 'Something else unmaps in this domain; close it, which gives everything back.',
-    context: { iova, size: BigInt(size) },
+function assertNoBuffer({ buffer, size, iova }: DomainMapping): void {
+  if (buffer === undefined) return
+  throw new OpenbarError('ERR_DOMAIN_STATE', {
+    message: `The ${size} bytes at 0x${iova.toString(16)} belong to a buffer.`,
+    hint: 'Close the buffer; that unmaps it.',
+    context: { state: 'allocated' },
+  })
+}
+
+function notHereError(group: number): OpenbarError<'ERR_DOMAIN_STATE'> {
+  return new OpenbarError('ERR_DOMAIN_STATE', {
+    message: `No device of IOMMU group ${group} is in this domain.`,
+    hint: 'Let one in first: Device.open(address, { domain }).',
+    context: { state: 'without the group' },
+  })
+}
+
+function noIovasError(): OpenbarError<'ERR_NOT_SUPPORTED'> {
+  return new OpenbarError('ERR_NOT_SUPPORTED', {
+    message: 'Without an IOMMU no address can be picked: there are only physical ones.',
+    hint: 'Use domain.allocate(size): its iova is the physical address.',
+    context: { what: 'IOVAs' },
+  })
+}
+
+function assertMovable({ address, leaving, arrived }: Attachable): void {
+  if (leaving !== undefined && arrived !== undefined) return
+  throw new OpenbarError('ERR_NOT_SUPPORTED', {
+    message: `${address} cannot be moved to that domain in one step, and does not say how to let go of it.`,
+    hint: 'Detach it, and attach it to the other domain.',
+    context: { what: 'moving a device' },
   })
 }

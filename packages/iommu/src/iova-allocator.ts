@@ -1,61 +1,62 @@
 import { type InclusiveRange, OpenbarError } from '@openbar/linux'
-import { formatIova, MAX_IOVA } from './iova.ts'
+import { formatIova } from './iova.ts'
+import { END_OF_SPACE, PAGE, type Span, toInclusive } from './span.ts'
+import { SpanList } from './span-list.ts'
 
 /** Where a new range may lie. Addresses and sizes in bytes. */
-export interface PlacementOptions {
+export interface Placement {
   /** Bytes; a multiple of the page size. */
-  readonly size: bigint
+  readonly size: number
   /** A power of two that the first address is a multiple of. */
-  readonly align: bigint
-  /** The last address that the range may cover; for devices that drive fewer address lines than 64. */
-  readonly maxIova?: bigint | undefined
+  readonly align: number
+  /** The address behind the last that the range may cover; for devices that drive fewer address lines than 64. */
+  readonly limit?: number
+}
+
+interface MutableSpan {
+  start: number
+  end: number
 }
 
 /** Addresses below this are left to those who ask for them: a zero or small IOVA in a descriptor is most often a bug. */
-const FIRST_IOVA = 0x100_0000n
+const FIRST_IOVA = 0x100_0000
 
 /**
  * Picks free I/O virtual addresses, lowest first, from the ranges that the IOMMU translates.
  *
- * It keeps the free intervals, ascending and never touching each other, so that its cost depends on how fragmented the
- * space is and not on how much is mapped.
+ * It keeps the free spans, ascending and never touching each other, so that its cost depends on how fragmented the space is
+ * and not on how much is mapped. It keeps none before it is asked for the first: a program that chooses all of its addresses
+ * does not pay for it.
  *
  * @example
  * ```ts
- * const allocator = new IovaAllocator([{ start: 0n, last: 0x7f_ffff_ffffn }])
- * const iova = allocator.place({ size: 4096n, align: 4096n })
- * allocator.reserve(iova, 4096n)
- * allocator.release(iova, 4096n)
+ * const allocator = new IovaAllocator([{ start: 0, end: 2 ** 39 }], [])
+ * const iova = allocator.place({ size: 4096, align: 4096 })
+ * allocator.reserve(iova, iova + 4096)
+ * allocator.release(iova, iova + 4096)
  * ```
  */
 export class IovaAllocator {
-  #usable: readonly InclusiveRange[]
-  #free: InclusiveRange[]
+  #usable: readonly Span[]
+  readonly #inUse: Iterable<Span>
+  /** What is free; `undefined` until somebody asks. */
+  #free: SpanList<MutableSpan> | undefined
 
-  constructor(usable: readonly InclusiveRange[]) {
+  /** @param inUse - The ranges in use, wherever they lie: a live list, looked at when it is needed. */
+  constructor(usable: readonly Span[], inUse: Iterable<Span>) {
     this.#usable = usable
-    this.#free = [...usable]
+    this.#inUse = inUse
   }
 
-  /** The ranges that addresses are picked from. */
-  get usable(): readonly InclusiveRange[] {
-    return this.#usable
+  /** What is free of the usable ranges, ascending. */
+  get free(): readonly Span[] {
+    return Array.from(this.#spans(), ({ start, end }) => ({ start, end }))
   }
 
-  /** What is free of them, ascending. */
-  get free(): readonly InclusiveRange[] {
-    return this.#free
-  }
-
-  /**
-   * Takes new usable ranges, as after a device joined or left, keeping what is in use.
-   *
-   * @param inUse - The ranges in use, wherever they lie.
-   */
-  setUsable(usable: readonly InclusiveRange[], inUse: Iterable<InclusiveRange>): void {
+  /** Takes new usable ranges, as after a device joined or left. What is in use stays so. */
+  setUsable(usable: readonly Span[]): void {
     this.#usable = usable
-    this.#free = [...usable]
-    for (const { start, last } of inUse) this.#remove(start, last)
+    this.#free = undefined
   }
 
   /**
@@ -63,73 +64,78 @@ export class IovaAllocator {
    *
    * @throws {@link OpenbarError} `ERR_IOVA_EXHAUSTED`.
    */
-  place({ size, align, maxIova = MAX_IOVA }: PlacementOptions): bigint {
-    for (const { start, last } of this.#free) {
-      const from = start < FIRST_IOVA ? FIRST_IOVA : start
-      const iova = (from + align - 1n) & ~(align - 1n)
-      const end = iova + size - 1n
-      if (end <= last && end <= maxIova) return iova
+  place({ size, align, limit = END_OF_SPACE }: Placement): number {
+    for (const { start, end } of this.#spans().from(FIRST_IOVA)) {
+      const iova = Math.ceil(Math.max(start, FIRST_IOVA) / align) * align
+      if (iova + size > limit) break
+      if (iova + size <= end) return iova
     }
-    const limit = maxIova === MAX_IOVA ? '' : ` up to ${formatIova(maxIova)}`
-    throw new OpenbarError('ERR_IOVA_EXHAUSTED', {
-      message: `No free range of ${size} bytes, aligned to ${align}, is left${limit}.`,
-      hint: 'Unmap something, ask for less, or choose the IOVA yourself.',
-      context: { size, ranges: [...this.#free] },
-    })
+    throw exhaustedError({ size, align, limit }, this.free.map(toInclusive))
   }
 
   /** Takes a range out of what is free, whether it was placed here or chosen by the caller. */
-  reserve(iova: bigint, size: bigint): void {
-    this.#remove(iova, iova + size - 1n)
+  reserve(start: number, end: number): void {
+    if (this.#free !== undefined) takeOut(this.#free, start, end)
   }
 
   /** Gives a range back, as far as it lies in the usable ranges, and joins it with its free neighbours. */
-  release(iova: bigint, size: bigint): void {
-    const last = iova + size - 1n
-    for (const range of this.#usable) {
-      const from = iova > range.start ? iova : range.start
-      const to = last < range.last ? last : range.last
-      if (from <= to) this.#add(from, to, range)
+  release(start: number, end: number): void {
+    if (this.#free === undefined) return
+    for (const usable of this.#usable) {
+      const from = Math.max(start, usable.start)
+      const to = Math.min(end, usable.end)
+      if (from < to) join(this.#free, from, to, usable)
     }
   }
 
-  #remove(start: bigint, last: bigint): void {
-    let index = this.#firstReaching(start)
-    while (index < this.#free.length) {
-      const interval = this.#free[index]!
-      if (interval.start > last) return
-      const rest: InclusiveRange[] = []
-      if (interval.start < start) rest.push({ start: interval.start, last: start - 1n })
-      if (interval.last > last) rest.push({ start: last + 1n, last: interval.last })
-      this.#free.splice(index, 1, ...rest)
-      index += rest.length
-    }
+  #spans(): SpanList<MutableSpan> {
+    if (this.#free !== undefined) return this.#free
+    const free = new SpanList<MutableSpan>()
+    for (const { start, end } of this.#usable) free.add({ start, end })
+    for (const { start, end } of this.#inUse) takeOut(free, start, end)
+    this.#free = free
+    return free
   }
+}
 
-  #add(start: bigint, last: bigint, within: InclusiveRange): void {
-    // Neighbours are joined only inside one usable range: beyond its edge the IOMMU does not translate.
-    let from = start
-    let to = last
-    const index = this.#firstReaching(start === within.start ? start : start - 1n)
-    let joined = 0
-    for (; index + joined < this.#free.length; joined += 1) {
-      const interval = this.#free[index + joined]!
-      if (interval.start > to + 1n || interval.start > within.last) break
-      if (interval.start < from) from = interval.start
-      if (interval.last > to) to = interval.last
+function takeOut(spans: SpanList<MutableSpan>, start: number, end: number): void {
+  for (let free = spans.at(start); free !== undefined && free.start < end; free = spans.at(start)) {
+    const behind = free.end
+    if (free.start < start) {
+      free.end = start
+      if (behind > end) spans.add({ start: end, end: behind })
+    } else if (behind > end) {
+      free.start = end
+    } else {
+      spans.delete(free)
     }
-    this.#free.splice(index, joined, { start: from, last: to })
   }
+}
 
-  /** Index of the first free interval that ends at the address or behind it. */
-  #firstReaching(address: bigint): number {
-    let low = 0
-    let high = this.#free.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.#free[middle]!.last < address) low = middle + 1
-      else high = middle
-    }
-    return low
+/** Neighbours are joined only inside one usable range: what crosses the edge of two is not translated as one. */
+function join(spans: SpanList<MutableSpan>, start: number, end: number, within: Span): void {
+  // Addresses are multiples of a page, so what ends behind the page's start before `start` ends at `start` or later.
+  const before = start > within.start ? spans.at(start - PAGE) : undefined
+  const after = spans.at(start)
+  const joinsAfter = after !== undefined && after.start === end && end < within.end
+  if (before !== undefined && before.end === start) {
+    if (joinsAfter) spans.delete(after)
+    before.end = joinsAfter ? after.end : end
+  } else if (joinsAfter) {
+    after.start = start
+  } else {
+    spans.add({ start, end })
   }
+}
+
+function exhaustedError(
+  { size, align, limit }: Required<Placement>,
+  ranges: readonly InclusiveRange[],
+): OpenbarError<'ERR_IOVA_EXHAUSTED'> {
+  const upTo = limit === END_OF_SPACE ? '' : ` up to ${formatIova(BigInt(limit) - 1n)}`
+  return new OpenbarError('ERR_IOVA_EXHAUSTED', {
+    message: `No free range of ${size} bytes, aligned to ${align}, is left${upTo}.`,
+    hint: 'Unmap something, ask for less, or choose the IOVA yourself.',
+    context: { size: BigInt(size), ranges },
+  })
 }

@@ -1,4 +1,5 @@
 import { invalidArgument } from '@openbar/linux'
+import { bigToNumber, fits64 } from './words.ts'
 
 /**
  * An I/O virtual address as a caller may give it.
@@ -11,6 +12,8 @@ export type Iova = number | bigint
 /** The largest IOVA there can be. */
 export const MAX_IOVA = 0xffff_ffff_ffff_ffffn
 
+const MAX_SIGNED = 0x7fff_ffff_ffff_ffffn
+
 /**
  * Checks an address and makes it a bigint.
  *
@@ -22,10 +25,27 @@ export const MAX_IOVA = 0xffff_ffff_ffff_ffffn
  * ```
  */
 export function toIova(value: Iova, argument = 'iova'): bigint {
-  if (typeof value === 'bigint' ? value >= 0n && value <= MAX_IOVA : Number.isSafeInteger(value) && value >= 0) {
-    return BigInt(value)
-  }
-  throw invalidArgument(argument, value, 'an address from 0 to 2^64 - 1: a safe integer or a bigint')
+  if (isAddress(value)) return BigInt(value)
+  throw addressError(argument, value)
+}
+
+/**
+ * Checks an address and makes it a number: the address itself when it is a multiple of a page, and something that is no
+ * multiple of a page otherwise.
+ *
+ * @throws {@link OpenbarError} `ERR_INVALID_ARGUMENT` as {@link toIova}.
+ *
+ * @example
+ * ```ts
+ * toPageAddress(0xffff_ffff_ffff_f000n) // 2 ** 64 - 4096
+ * ```
+ */
+export function toPageAddress(value: Iova, argument = 'iova'): number {
+  if (!isAddress(value)) throw addressError(argument, value)
+  if (typeof value === 'number') return value
+  const number = bigToNumber(value)
+  // Beyond 2^53 only multiples of a page are sure to be exact; another one could be rounded to one.
+  return number <= Number.MAX_SAFE_INTEGER || (value & 0xfffn) === 0n ? number : Number.NaN
 }
 
 /**
@@ -50,4 +70,14 @@ export function formatIova(iova: bigint): string {
 /** A range as messages show it: `0x10000000-0x10000fff`, inclusive. */
 export function formatRange(iova: bigint, size: bigint): string {
   return `${formatIova(iova)}-${formatIova(iova + size - 1n)}`
+}
+
+function isAddress(value: Iova): boolean {
+  if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0
+  // The first two comparisons are ones of machine words, where the third is a call.
+  return typeof value === 'bigint' && ((value >= 0n && value <= MAX_SIGNED) || fits64(value))
+}
+
+function addressError(argument: string, value: unknown): Error {
+  return invalidArgument(argument, value, 'an address from 0 to 2^64 - 1: a safe integer or a bigint')
 }

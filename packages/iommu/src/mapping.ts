@@ -3,7 +3,7 @@ import type { DmaAccess } from './access.ts'
 /** Memory of this process that can be mapped: a `MappedMemory`, or pages of the caller's own by address and size. */
 export interface MappableMemory {
   /** Where it stands in this process; a multiple of the page size. */
-  readonly address: bigint
+  readonly address: number | bigint
   /** Bytes; a multiple of the page size. */
   readonly size: number
 }

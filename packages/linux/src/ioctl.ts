@@ -1,7 +1,7 @@
 import { syscallError } from './errors/syscall-error.ts'
 import type { Fd, FdKind } from './fd.ts'
 import { lastErrno, libcCalls } from './ffi/libc.ts'
-import type { StructView } from './struct.ts'
+import type { FixedStruct, StructView } from './struct.ts'
 
 /** An ioctl request: its number, its name for messages, and the kind of fd it may be used on. */
 export interface IoctlRequest<Kind extends FdKind> {
@@ -71,4 +71,25 @@ export function ioctl<Kind extends FdKind>(
   const result = tryIoctl(fd, request, argument)
   if (result < 0) throw syscallError(`ioctl(${request.name})`, -result, target)
   return result
+}
+
+/**
+ * {@link tryIoctl} with a struct whose address never changes: the cheapest way to the kernel, for requests that are made over
+ * and over.
+ *
+ * @see ioctl(2)
+ *
+ * @example
+ * ```ts
+ * const request = vfioIommuType1DmaMap.fixed()
+ * const result = ioctlFixed(container, VFIO_IOMMU_MAP_DMA, request)
+ * ```
+ */
+export function ioctlFixed<Kind extends FdKind>(
+  fd: Fd<NoInfer<Kind>>,
+  request: IoctlRequest<Kind>,
+  argument: FixedStruct,
+): number {
+  const result = libcCalls.ioctlAt(fd, request.number, argument.address)
+  return result === -1 ? -lastErrno() : result
 }

@@ -1,18 +1,37 @@
-import type { InclusiveRange } from '@openbar/linux'
+import type { Fd, InclusiveRange } from '@openbar/linux'
 import type { DmaAccess } from '../access.ts'
-import type { Attachable, Attachment } from '../attachable.ts'
+import type { Attachable } from '../attachable.ts'
 
-/** The kernel interfaces that a domain can stand on. */
-export type BackendName = 'iommufd' | 'type1'
+/**
+ * The kernel interfaces that a domain can stand on.
+ *
+ * - `iommufd`: an I/O address space of /dev/iommu; devices by their own character devices.
+ * - `type1`: a VFIO container, /dev/vfio/vfio, with the type1 IOMMU, version 2; devices through their groups.
+ * - `iommufd-compat`: /dev/iommu in the place of a container; devices through their groups.
+ * - `unsafe-noiommu`: none at all. Devices reach all of the machine's memory.
+ */
+export type BackendName = 'iommufd' | 'type1' | 'iommufd-compat' | 'unsafe-noiommu'
 
-/** A mapping, as the kernel is asked to make it. */
+/** A mapping, as the kernel is asked to make it. Addresses are numbers, which are exact for multiples of a page. */
 export interface MappingRequest {
-  readonly iova: bigint
+  /** The first IOVA. */
+  readonly start: number
   /** Bytes. */
-  readonly size: bigint
+  readonly size: number
   /** Where the memory stands in this process. */
-  readonly address: bigint
+  readonly address: number
   readonly access: DmaAccess
+}
+
+/** A device in a backend. */
+export interface BackendAttachment {
+  readonly fd: Fd<'device'>
+  /** The kernel's number for the device in its iommufd context; `undefined` on other backends. */
+  readonly deviceId: number | undefined
+  /** Throws `ERR_DOMAIN_STATE` while the device may still write to memory that is about to be given back: without an IOMMU. */
+  assertAtRest(): void
+  /** Takes the device out and closes its fd. Called once. */
+  detach(): void
 }
 
 /**
@@ -22,20 +41,31 @@ export interface Backend {
   readonly name: BackendName
   /** Whether mappings are made in the kernel now; false while a type1 container has no device yet. */
   readonly ready: boolean
+  /** Whether an IOMMU translates what its devices ask for; false without one. */
+  readonly translates: boolean
+  /** Smallest unit of mapping in bytes. */
+  readonly alignment: number
+  /** How many mappings more the kernel would take now; `undefined` where it sets no limit, or cannot tell. */
+  readonly mappingsLeft: number | undefined
   /** The ranges that devices can reach now, ascending; `undefined` when the kernel cannot tell before a device joins. */
   ranges(): readonly InclusiveRange[] | undefined
-  /** Smallest unit of mapping in bytes. */
-  readonly alignment: bigint
   map(request: MappingRequest): void
-  /** @returns The bytes removed, as the kernel says. */
-  unmap(iova: bigint, size: bigint): bigint
+  /** @returns The bytes removed, as the kernel says. Without an IOMMU `ERR_DOMAIN_STATE` while a device is bus master. */
+  unmap(start: number, size: number): number
   /**
    * Lets a device in.
    *
    * @param onReady - Called when the backend became ready through this device and before the device can be used:
    *   makes the mappings that were remembered. When it throws, the device is not let in.
    */
-  attach(device: Attachable, onReady: () => void): Attachment
+  attach(device: Attachable, onReady: () => void): BackendAttachment
+  /** Whether {@link Backend.replace} can move devices to another backend: both are address spaces of one iommufd context. */
+  replaceable(other: Backend): boolean
+  /**
+   * Moves the whole group of a device to another backend's address space, in one step: at no time is it in none. When it throws,
+   * nothing has changed.
+   */
+  replace(device: Attachable, attachment: BackendAttachment, other: Backend): void
   /** Gives everything back to the kernel. Only without devices. */
   close(): void
 }

@@ -1,21 +1,19 @@
 import {
-  addressOf,
   closeFd,
   Errno,
   type Fd,
   type InclusiveRange,
   IOMMU_DESTROY,
   IOMMU_IOAS_ALLOC,
-  IOMMU_IOAS_IOVA_RANGES,
   IOMMU_IOAS_MAP,
   IOMMU_IOAS_MAP_FIXED_IOVA,
   IOMMU_IOAS_MAP_READABLE,
   IOMMU_IOAS_MAP_WRITEABLE,
   IOMMU_IOAS_UNMAP,
   ioctl,
+  ioctlFixed,
   iommuDestroy,
   iommuIoasAlloc,
-  iommuIoasIovaRanges,
   iommuIoasMap,
   iommuIoasUnmap,
   OpenbarError,
@@ -30,15 +28,33 @@ import {
   vfioDeviceDetachIommufdPt,
 } from '@openbar/linux'
 import { deviceReads, deviceWrites } from '../access.ts'
-import type { Attachable, Attachment } from '../attachable.ts'
+import type { Attachable } from '../attachable.ts'
+import { assertTranslated } from '../groups/assert-translated.ts'
 import { groupBusyError } from '../groups/group-busy-error.ts'
 import { unsafeInterruptsError } from '../groups/group-handle.ts'
 import { readGroup } from '../groups/groups.ts'
 import { notViableError } from '../groups/not-viable-error.ts'
 import { formatRange } from '../iova.ts'
-import type { Backend, MappingRequest } from './backend.ts'
+import { readU64, writeU64 } from '../words.ts'
+import type { Backend, BackendAttachment, MappingRequest } from './backend.ts'
+import { readIoasLimits } from './ioas-limits.ts'
 import { IommufdContext } from './iommufd-context.ts'
 import { mapError } from './map-error.ts'
+import { refuseReplace } from './refuse-replace.ts'
+
+// Made once, and written anew for each call: see `ioctlFixed`.
+const mapRequest = iommuIoasMap.fixed()
+mapRequest.size = iommuIoasMap.size
+const unmapRequest = iommuIoasUnmap.fixed()
+unmapRequest.size = iommuIoasUnmap.size
+const MAP_FLAGS = iommuIoasMap.fields.flags[1]
+const MAP_IOAS = iommuIoasMap.fields.ioas_id[1]
+const MAP_ADDRESS = iommuIoasMap.fields.user_va[1]
+const MAP_LENGTH = iommuIoasMap.fields.length[1]
+const MAP_IOVA = iommuIoasMap.fields.iova[1]
+const UNMAP_IOAS = iommuIoasUnmap.fields.ioas_id[1]
+const UNMAP_IOVA = iommuIoasUnmap.fields.iova[1]
+const UNMAP_LENGTH = iommuIoasUnmap.fields.length[1]
 
 /**
  * A domain on iommufd: an I/O address space (IOAS), which the kernel translates with one page table per IOMMU.
@@ -48,10 +64,12 @@ import { mapError } from './map-error.ts'
 export class IommufdBackend implements Backend {
   readonly name = 'iommufd'
   readonly ready = true
+  readonly translates = true
+  readonly mappingsLeft = undefined
+  readonly ioas: number
   readonly #context: IommufdContext
-  readonly #ioas: number
   #ranges: readonly InclusiveRange[] = []
-  #alignment = 1n
+  #alignment = 1
 
   /** @throws {@link OpenbarError} `ERR_PERMISSION`, `ERR_SYSCALL`. */
   constructor(isolated: boolean) {
@@ -59,8 +77,8 @@ export class IommufdBackend implements Backend {
     try {
       const ioas = iommuIoasAlloc.allocate()
       ioas.size = iommuIoasAlloc.size
-      ioctl(this.#fd, IOMMU_IOAS_ALLOC, ioas, '/dev/iommu')
-      this.#ioas = ioas.out_ioas_id
+      ioctl(this.fd, IOMMU_IOAS_ALLOC, ioas, '/dev/iommu')
+      this.ioas = ioas.out_ioas_id
     } catch (error) {
       this.#context.release()
       throw error
@@ -73,7 +91,12 @@ export class IommufdBackend implements Backend {
     }
   }
 
-  get alignment(): bigint {
+  /** The context that the address space belongs to. */
+  get fd(): Fd<'iommufd'> {
+    return this.#context.fd
+  }
+
+  get alignment(): number {
     return this.#alignment
   }
 
@@ -82,52 +105,55 @@ export class IommufdBackend implements Backend {
   }
 
   map(request: MappingRequest): void {
-    const map = iommuIoasMap.allocate()
-    map.size = iommuIoasMap.size
-    map.flags =
+    const { view } = mapRequest
+    const { access } = request
+    const flags =
       IOMMU_IOAS_MAP_FIXED_IOVA |
-      (deviceReads(request.access) ? IOMMU_IOAS_MAP_READABLE : 0) |
-      (deviceWrites(request.access) ? IOMMU_IOAS_MAP_WRITEABLE : 0)
-    map.ioas_id = this.#ioas
-    map.user_va = request.address
-    map.length = request.size
-    map.iova = request.iova
-    const result = tryIoctl(this.#fd, IOMMU_IOAS_MAP, map)
+      (deviceReads(access) ? IOMMU_IOAS_MAP_READABLE : 0) |
+      (deviceWrites(access) ? IOMMU_IOAS_MAP_WRITEABLE : 0)
+    view.setUint32(MAP_FLAGS, flags, true)
+    view.setUint32(MAP_IOAS, this.ioas, true)
+    writeU64(view, MAP_ADDRESS, request.address)
+    writeU64(view, MAP_LENGTH, request.size)
+    writeU64(view, MAP_IOVA, request.start)
+    const result = ioctlFixed(this.fd, IOMMU_IOAS_MAP, mapRequest)
     if (result < 0) throw mapError('ioctl(IOMMU_IOAS_MAP)', -result, request)
   }
 
-  unmap(iova: bigint, size: bigint): bigint {
-    const unmap = iommuIoasUnmap.allocate()
-    unmap.size = iommuIoasUnmap.size
-    unmap.ioas_id = this.#ioas
-    unmap.iova = iova
-    unmap.length = size
-    ioctl(this.#fd, IOMMU_IOAS_UNMAP, unmap, formatRange(iova, size))
-    return unmap.length
+  unmap(start: number, size: number): number {
+    const { view } = unmapRequest
+    view.setUint32(UNMAP_IOAS, this.ioas, true)
+    writeU64(view, UNMAP_IOVA, start)
+    writeU64(view, UNMAP_LENGTH, size)
+    const result = ioctlFixed(this.fd, IOMMU_IOAS_UNMAP, unmapRequest)
+    if (result < 0) throw syscallError('ioctl(IOMMU_IOAS_UNMAP)', -result, formatRange(BigInt(start), BigInt(size)))
+    return readU64(view, UNMAP_LENGTH)
   }
 
-  attach(device: Attachable): Attachment {
+  attach(device: Attachable): BackendAttachment {
     const fd = openCdev(device)
-    const bound = this.#bind(fd)
+    const bind = vfioDeviceBindIommufd.allocate()
+    bind.argsz = vfioDeviceBindIommufd.size
+    bind.iommufd = this.fd
+    const bound = tryIoctl(fd, VFIO_DEVICE_BIND_IOMMUFD, bind)
     if (bound < 0) {
       // Closed before the holders are looked for, so that this process is named only if it holds the device elsewhere.
       closeFd(fd)
       throw bindError(device, -bound)
     }
     try {
-      this.#attachTable(fd, device)
+      attachTable(fd, device, this.ioas)
       this.#readLimits()
     } catch (error) {
       // Closing the fd detaches and unbinds.
       closeFd(fd)
       throw error
     }
-    let attached = true
     return {
       fd,
+      deviceId: bind.out_devid,
+      assertAtRest: () => {},
       detach: () => {
-        if (!attached) return
-        attached = false
         const detach = vfioDeviceDetachIommufdPt.allocate()
         detach.argsz = vfioDeviceDetachIommufdPt.size
         // A device that was unplugged refuses; closing its fd does the same work.
@@ -138,69 +164,54 @@ export class IommufdBackend implements Backend {
     }
   }
 
+  replaceable(other: Backend): boolean {
+    return other instanceof IommufdBackend && other.#context === this.#context
+  }
+
+  replace(device: Attachable, { fd }: BackendAttachment, other: Backend): void {
+    if (!(other instanceof IommufdBackend) || !this.replaceable(other)) refuseReplace(other.name)
+    // For a device that has a page table the kernel replaces it, for all of the device's group at once.
+    attachTable(fd, device, other.ioas)
+    this.#readLimits()
+    other.#readLimits()
+  }
+
   close(): void {
     const destroy = iommuDestroy.allocate()
     destroy.size = iommuDestroy.size
-    destroy.id = this.#ioas
+    destroy.id = this.ioas
     try {
-      ioctl(this.#fd, IOMMU_DESTROY, destroy, '/dev/iommu')
+      ioctl(this.fd, IOMMU_DESTROY, destroy, '/dev/iommu')
     } finally {
       this.#context.release()
     }
   }
 
-  get #fd(): Fd<'iommufd'> {
-    return this.#context.fd
-  }
-
-  #bind(fd: Fd<'device'>): number {
-    const bind = vfioDeviceBindIommufd.allocate()
-    bind.argsz = vfioDeviceBindIommufd.size
-    bind.iommufd = this.#fd
-    return tryIoctl(fd, VFIO_DEVICE_BIND_IOMMUFD, bind)
-  }
-
-  #attachTable(fd: Fd<'device'>, device: Attachable): void {
-    const attach = vfioDeviceAttachIommufdPt.allocate()
-    attach.argsz = vfioDeviceAttachIommufdPt.size
-    attach.pt_id = this.#ioas
-    const result = tryIoctl(fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, attach)
-    if (result >= 0) return
-    if (result === -Errno.EPERM) throw unsafeInterruptsError(device.group)
-    throw syscallError(
-      'ioctl(VFIO_DEVICE_ATTACH_IOMMUFD_PT)',
-      -result,
-      device.address,
-      'The domain may have mapped an address that is reserved for this device, or another device of the group may be in another domain.',
-    )
-  }
-
   #readLimits(): void {
-    // Asked twice: the kernel says EMSGSIZE and the number of ranges when there are more than fit.
-    for (let capacity = 64; ; ) {
-      const list = new BigUint64Array(capacity * 2)
-      const query = iommuIoasIovaRanges.allocate()
-      query.size = iommuIoasIovaRanges.size
-      query.ioas_id = this.#ioas
-      query.num_iovas = capacity
-      query.allowed_iovas = addressOf(list)
-      const result = tryIoctl(this.#fd, IOMMU_IOAS_IOVA_RANGES, query)
-      if (result === -Errno.EMSGSIZE && query.num_iovas > capacity) {
-        capacity = query.num_iovas
-        continue
-      }
-      if (result < 0) throw syscallError('ioctl(IOMMU_IOAS_IOVA_RANGES)', -result, '/dev/iommu')
-      this.#alignment = query.out_iova_alignment
-      this.#ranges = Array.from({ length: query.num_iovas }, (_, index) => ({
-        start: list[index * 2] ?? 0n,
-        last: list[index * 2 + 1] ?? 0n,
-      }))
-      return
-    }
+    const { ranges, alignment } = readIoasLimits(this.fd, this.ioas)
+    this.#ranges = ranges
+    this.#alignment = alignment
   }
 }
 
+/** Puts a device's group into an address space, out of the one that it may be in. */
+function attachTable(fd: Fd<'device'>, device: Attachable, ioas: number): void {
+  const attach = vfioDeviceAttachIommufdPt.allocate()
+  attach.argsz = vfioDeviceAttachIommufdPt.size
+  attach.pt_id = ioas
+  const result = tryIoctl(fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, attach)
+  if (result >= 0) return
+  if (result === -Errno.EPERM) throw unsafeInterruptsError(device.group)
+  throw syscallError(
+    'ioctl(VFIO_DEVICE_ATTACH_IOMMUFD_PT)',
+    -result,
+    device.address,
+    'The domain may have mapped an address that is reserved for this device, or another device of the group may be in another domain.',
+  )
+}
+
 function openCdev(device: Attachable): Fd<'device'> {
+  assertTranslated(device)
   if (device.cdev === undefined) {
     throw new OpenbarError('ERR_NOT_BOUND', {
       message: `${device.address} cannot be opened: it has no VFIO character device, so it is not bound to a VFIO driver.`,

@@ -8,7 +8,7 @@ vi.mock('@openbar/linux', async (original) => ({
   lockedMemory: () => limits,
 }))
 
-const request = { iova: 0x1000_0000n, size: 0x20000n, address: 0x7f00_0000_0000n, access: 'read' } as const
+const request = { start: 0x1000_0000, size: 0x20000, address: 0x7f00_0000_0000, access: 'read' } as const
 const errorFor = (errno: number) => mapError('ioctl(VFIO_IOMMU_MAP_DMA)', errno, request)
 
 describe('mapError', () => {

@@ -1,10 +1,11 @@
-import { Errno, lockedMemory, OpenbarError, syscallError } from '@openbar/linux'
+import { Errno, lockedMemory, OpenbarError, readNumber, syscallError } from '@openbar/linux'
 import { formatRange } from '../iova.ts'
 import type { MappingRequest } from './backend.ts'
 
 /** What the kernel's refusal of a mapping means, on every backend. */
 export function mapError(syscall: string, errno: number, request: MappingRequest): OpenbarError {
-  const { iova, size } = request
+  const iova = BigInt(request.start)
+  const size = BigInt(request.size)
   const range = formatRange(iova, size)
   const system = { errno, syscall }
   switch (errno) {
@@ -16,12 +17,12 @@ export function mapError(syscall: string, errno: number, request: MappingRequest
         ...system,
       })
     case Errno.ENOMEM:
-      return memlockError(request, system)
+      return memlockError(range, size, system)
     case Errno.ENOSPC:
       return new OpenbarError('ERR_MAPPING_LIMIT', {
-        message: `${range} cannot be mapped: the container holds as many mappings as the kernel allows.`,
-        hint: 'Map fewer, larger pieces of memory, or raise the limit: modprobe vfio_iommu_type1 dma_entry_limit=<n>.',
-        context: { limit: 65535 },
+        message: `${range} cannot be mapped: the container holds as many mappings as the kernel allows, ${entryLimit()}.`,
+        hint: 'Map fewer, larger pieces of memory; or raise the limit: modprobe vfio_iommu_type1 dma_entry_limit=<n>, which holds for containers that are opened afterwards.',
+        context: { limit: entryLimit() },
         ...system,
       })
     case Errno.EFAULT:
@@ -36,7 +37,12 @@ export function mapError(syscall: string, errno: number, request: MappingRequest
   }
 }
 
-function memlockError(request: MappingRequest, system: { errno: number; syscall: string }): OpenbarError {
+/** How many mappings a type1 container takes (vfio_iommu_type1.c: a module parameter). */
+function entryLimit(): number {
+  return readNumber('/sys/module/vfio_iommu_type1/parameters/dma_entry_limit') ?? 65_535
+}
+
+function memlockError(range: string, size: bigint, system: { errno: number; syscall: string }): OpenbarError {
   const { locked, pinned, limit } = lockedMemory()
   const used = [locked, pinned].reduce((a, b) => (a > b ? a : b))
   const text =
@@ -44,12 +50,12 @@ function memlockError(request: MappingRequest, system: { errno: number; syscall:
       ? 'RLIMIT_MEMLOCK is unlimited, so the system itself is out of memory.'
       : `RLIMIT_MEMLOCK allows ${limit} bytes, of which ${used} are in use.`
   return new OpenbarError('ERR_MEMLOCK', {
-    message: `${request.size} bytes at ${formatRange(request.iova, request.size)} cannot be pinned: ${text}`,
+    message: `${size} bytes at ${range} cannot be pinned: ${text}`,
     hint:
       limit === undefined
         ? 'Map less, or free memory.'
         : 'Raise the limit (ulimit -l unlimited, or memlock in /etc/security/limits.conf, or LimitMEMLOCK= of the systemd unit), or run with CAP_IPC_LOCK.',
-    context: { need: request.size, limit, locked: used },
+    context: { need: size, limit, locked: used },
     ...system,
   })
 }

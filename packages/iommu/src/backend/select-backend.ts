@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { OpenbarError, readText } from '@openbar/linux'
 import type { Backend, BackendName } from './backend.ts'
 import { IommufdBackend } from './iommufd-backend.ts'
+import { NoIommuBackend } from './noiommu-backend.ts'
 import { Type1Backend } from './type1-backend.ts'
 
 /** What this kernel has of the things that a domain can stand on. */
@@ -10,19 +11,55 @@ export interface KernelInterfaces {
   readonly iommufd: boolean
   /** /dev/vfio/vfio is there. */
   readonly type1: boolean
+  /** /dev/iommu is there, and VFIO groups have files. */
+  readonly iommufdCompat: boolean
+  /** VFIO's unsafe no-IOMMU mode is switched on. */
+  readonly unsafeNoIommu: boolean
 }
+
+/** The names of all backends. */
+export const BACKEND_NAMES: readonly BackendName[] = ['iommufd', 'type1', 'iommufd-compat', 'unsafe-noiommu']
+
+const NOIOMMU_SWITCH = '/sys/module/vfio/parameters/enable_unsafe_noiommu_mode'
 
 /**
  * Looks which backends this kernel has.
  *
  * @example
  * ```ts
- * kernelInterfaces() // { iommufd: false, type1: true } on Debian 12
+ * kernelInterfaces() // { iommufd: false, type1: true, iommufdCompat: false, unsafeNoIommu: false } on Debian 12
  * ```
  */
 export function kernelInterfaces(): KernelInterfaces {
-  const cdev = /^\s*\d+ vfio-dev$/m.test(readText('/proc/devices') ?? '')
-  return { iommufd: cdev && existsSync('/dev/iommu'), type1: existsSync('/dev/vfio/vfio') }
+  const iommu = existsSync('/dev/iommu')
+  const numbers = readText('/proc/devices') ?? ''
+  return {
+    iommufd: iommu && /^\s*\d+ vfio-dev$/m.test(numbers),
+    type1: existsSync('/dev/vfio/vfio'),
+    iommufdCompat: iommu && /^\s*\d+ vfio$/m.test(numbers),
+    unsafeNoIommu: readText(NOIOMMU_SWITCH) === 'Y',
+  }
+}
+
+/** What each backend lacks where it cannot be opened, and what to do. */
+const MISSING: Record<BackendName | 'auto', readonly [what: string, hint: string]> = {
+  iommufd: [
+    'no iommufd with VFIO character devices',
+    "It needs Linux 6.6 or newer with CONFIG_IOMMUFD and CONFIG_VFIO_DEVICE_CDEV, and the iommufd module loaded; Debian's kernels have neither: use the type1 backend there.",
+  ],
+  type1: ['no VFIO container (/dev/vfio/vfio)', 'Load VFIO: modprobe vfio-pci.'],
+  'iommufd-compat': [
+    'no iommufd with VFIO groups',
+    "It needs Linux 6.2 or newer with CONFIG_IOMMUFD and CONFIG_VFIO_GROUP, and the iommufd module loaded; Debian's kernels lack the first: use the type1 backend there.",
+  ],
+  'unsafe-noiommu': [
+    'its no-IOMMU mode switched off',
+    `It is unsafe: devices reach all memory, and the kernel is tainted. It needs CONFIG_VFIO_NOIOMMU, and root: echo Y > ${NOIOMMU_SWITCH}.`,
+  ],
+  auto: [
+    'neither iommufd nor a VFIO container (/dev/vfio/vfio)',
+    "Load VFIO: modprobe vfio-pci; the machine's IOMMU has to be switched on too, in firmware and kernel.",
+  ],
 }
 
 /**
@@ -32,19 +69,11 @@ export function kernelInterfaces(): KernelInterfaces {
  */
 export function openBackend(name: BackendName | 'auto', isolated: boolean): Backend {
   const available = kernelInterfaces()
-  if (name !== 'type1' && available.iommufd) return new IommufdBackend(isolated)
-  if (name !== 'iommufd' && available.type1) return new Type1Backend()
-  const [what, hint] = {
-    iommufd: [
-      'no iommufd with VFIO character devices',
-      "It needs Linux 6.6 or newer with CONFIG_IOMMUFD and CONFIG_VFIO_DEVICE_CDEV, and the iommufd module loaded; Debian's kernels have neither: use the type1 backend there.",
-    ],
-    type1: ['no VFIO container (/dev/vfio/vfio)', 'Load VFIO: modprobe vfio-pci.'],
-    auto: [
-      'neither iommufd nor a VFIO container (/dev/vfio/vfio)',
-      "Load VFIO: modprobe vfio-pci; the machine's IOMMU has to be switched on too, in firmware and kernel.",
-    ],
-  }[name] as [string, string]
+  if ((name === 'auto' || name === 'iommufd') && available.iommufd) return new IommufdBackend(isolated)
+  if ((name === 'auto' || name === 'type1') && available.type1) return new Type1Backend('type1')
+  if (name === 'iommufd-compat' && available.iommufdCompat) return new Type1Backend('iommufd-compat')
+  if (name === 'unsafe-noiommu' && available.unsafeNoIommu) return new NoIommuBackend()
+  const [what, hint] = MISSING[name]
   throw new OpenbarError('ERR_NO_BACKEND', {
     message: `No domain can be opened: this kernel has ${what}.`,
     hint,

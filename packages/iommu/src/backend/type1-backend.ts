@@ -3,11 +3,9 @@ import {
   Errno,
   type Fd,
   type InclusiveRange,
-  infoCapabilities,
-  ioctl,
+  ioctlFixed,
   OpenbarError,
   openFd,
-  queryInfo,
   syscallError,
   tryIoctl,
   VFIO_API_VERSION,
@@ -15,190 +13,152 @@ import {
   VFIO_DMA_MAP_FLAG_READ,
   VFIO_DMA_MAP_FLAG_WRITE,
   VFIO_GET_API_VERSION,
-  VFIO_IOMMU_GET_INFO,
-  VFIO_IOMMU_INFO_CAPS,
-  VFIO_IOMMU_INFO_PGSIZES,
   VFIO_IOMMU_MAP_DMA,
-  VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE,
   VFIO_IOMMU_UNMAP_DMA,
   VFIO_SET_IOMMU,
   VFIO_TYPE1v2_IOMMU,
   vfioIommuType1DmaMap,
   vfioIommuType1DmaUnmap,
-  vfioIommuType1Info,
 } from '@openbar/linux'
 import { deviceReads, deviceWrites } from '../access.ts'
-import type { Attachable, Attachment } from '../attachable.ts'
-import { GroupHandle, unsafeInterruptsError } from '../groups/group-handle.ts'
+import type { Attachable } from '../attachable.ts'
+import { unsafeInterruptsError } from '../groups/group-handle.ts'
 import { formatRange } from '../iova.ts'
-import type { Backend, MappingRequest } from './backend.ts'
+import { readU64, writeU64 } from '../words.ts'
+import type { Backend, BackendAttachment, MappingRequest } from './backend.ts'
+import { openCompatContainer } from './compat-container.ts'
+import { GroupContainer } from './group-container.ts'
 import { mapError } from './map-error.ts'
+import { refuseReplace } from './refuse-replace.ts'
+import { readType1Info, type Type1Info } from './type1-info.ts'
 
 const CONTAINER = '/dev/vfio/vfio'
-const DEFAULT_ALIGNMENT = 4096n
 
-/** A group in this container, and how many of its devices are open. */
-interface Member {
-  readonly group: GroupHandle
-  devices: number
-}
+// Made once, and written anew for each call: see `ioctlFixed`.
+const mapRequest = vfioIommuType1DmaMap.fixed()
+mapRequest.argsz = vfioIommuType1DmaMap.size
+const unmapRequest = vfioIommuType1DmaUnmap.fixed()
+unmapRequest.argsz = vfioIommuType1DmaUnmap.size
+const MAP_FLAGS = vfioIommuType1DmaMap.fields.flags[1]
+const MAP_VADDR = vfioIommuType1DmaMap.fields.vaddr[1]
+const MAP_IOVA = vfioIommuType1DmaMap.fields.iova[1]
+const MAP_SIZE = vfioIommuType1DmaMap.fields.size[1]
+const UNMAP_IOVA = vfioIommuType1DmaUnmap.fields.iova[1]
+const UNMAP_SIZE = vfioIommuType1DmaUnmap.fields.size[1]
 
 /**
- * A domain on a VFIO container with the type1 IOMMU, version 2.
+ * A domain on the type1 interface, version 2: on a VFIO container, or on an iommufd that stands in for one.
  *
- * The container has no page table before its first group is set and its IOMMU chosen, and loses it with the last one.
+ * A container has no page table before its first group is set and its IOMMU chosen, and loses it with the last one; an
+ * iommufd's address space is there from the start.
  *
- * @see linux/vfio.h, "VFIO Group / container"; Documentation/driver-api/vfio.rst
+ * @see linux/vfio.h, "API for Type1 VFIO IOMMU"; Documentation/driver-api/vfio.rst
  */
 export class Type1Backend implements Backend {
-  readonly name = 'type1'
-  readonly #container: Fd<'container'>
-  readonly #members = new Map<number, Member>()
-  #ranges: readonly InclusiveRange[] | undefined
-  #alignment = DEFAULT_ALIGNMENT
+  readonly name: 'type1' | 'iommufd-compat'
+  readonly translates = true
+  readonly #container: GroupContainer
+  /** Whether the page table is there without a group. */
+  readonly #lasting: boolean
+  #info: Type1Info = { alignment: 4096, ranges: undefined, mappingsLeft: undefined }
+  #onReady: () => void = () => {}
 
   /** @throws {@link OpenbarError} `ERR_NO_BACKEND`, `ERR_PERMISSION`. */
-  constructor() {
-    this.#container = openFd(CONTAINER)
-    const version = tryIoctl(this.#container, VFIO_GET_API_VERSION)
-    const type1 = tryIoctl(this.#container, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU)
-    if (version === VFIO_API_VERSION && type1 === 1) return
-    closeFd(this.#container)
-    throw new OpenbarError('ERR_NO_BACKEND', {
-      message: `${CONTAINER} offers no type1 IOMMU, version 2.`,
-      hint: 'Load it: modprobe vfio_iommu_type1.',
-      context: { backend: 'type1' },
+  constructor(name: 'type1' | 'iommufd-compat') {
+    this.name = name
+    this.#lasting = name === 'iommufd-compat'
+    const fd = this.#lasting ? openCompatContainer() : openContainer()
+    this.#container = new GroupContainer(fd, {
+      entered: (group, first) => {
+        if (first && !this.#lasting) setIommu(fd, group)
+        this.#info = readType1Info(fd)
+        if (first && !this.#lasting) this.#onReady()
+      },
+      left: (last) => {
+        if (last && !this.#lasting) this.#info = { ...this.#info, alignment: 4096, ranges: undefined }
+        else this.#info = readType1Info(fd)
+      },
     })
+    if (this.#lasting) this.#info = readType1Info(fd)
   }
 
   get ready(): boolean {
-    return this.#members.size > 0
+    return this.#lasting || !this.#container.empty
   }
 
-  get alignment(): bigint {
-    return this.#alignment
+  get alignment(): number {
+    return this.#info.alignment
+  }
+
+  get mappingsLeft(): number | undefined {
+    // An iommufd says 65535 to please old programs, and takes more.
+    return this.ready && !this.#lasting ? readType1Info(this.#container.fd).mappingsLeft : undefined
   }
 
   ranges(): readonly InclusiveRange[] | undefined {
-    return this.#ranges
+    return this.#info.ranges
   }
 
   map(request: MappingRequest): void {
-    const map = vfioIommuType1DmaMap.allocate()
-    map.argsz = vfioIommuType1DmaMap.size
-    map.flags =
-      (deviceReads(request.access) ? VFIO_DMA_MAP_FLAG_READ : 0) |
-      (deviceWrites(request.access) ? VFIO_DMA_MAP_FLAG_WRITE : 0)
-    map.vaddr = request.address
-    map.iova = request.iova
-    map.size = request.size
-    const result = tryIoctl(this.#container, VFIO_IOMMU_MAP_DMA, map)
+    const { view } = mapRequest
+    const { access } = request
+    const flags =
+      (deviceReads(access) ? VFIO_DMA_MAP_FLAG_READ : 0) | (deviceWrites(access) ? VFIO_DMA_MAP_FLAG_WRITE : 0)
+    view.setUint32(MAP_FLAGS, flags, true)
+    writeU64(view, MAP_VADDR, request.address)
+    writeU64(view, MAP_IOVA, request.start)
+    writeU64(view, MAP_SIZE, request.size)
+    const result = ioctlFixed(this.#container.fd, VFIO_IOMMU_MAP_DMA, mapRequest)
     if (result < 0) throw mapError('ioctl(VFIO_IOMMU_MAP_DMA)', -result, request)
   }
 
-  unmap(iova: bigint, size: bigint): bigint {
-    const unmap = vfioIommuType1DmaUnmap.allocate()
-    unmap.argsz = vfioIommuType1DmaUnmap.size
-    unmap.iova = iova
-    unmap.size = size
-    ioctl(this.#container, VFIO_IOMMU_UNMAP_DMA, unmap, formatRange(iova, size))
-    return unmap.size
+  unmap(start: number, size: number): number {
+    const { view } = unmapRequest
+    writeU64(view, UNMAP_IOVA, start)
+    writeU64(view, UNMAP_SIZE, size)
+    const result = ioctlFixed(this.#container.fd, VFIO_IOMMU_UNMAP_DMA, unmapRequest)
+    if (result < 0) throw syscallError('ioctl(VFIO_IOMMU_UNMAP_DMA)', -result, formatRange(BigInt(start), BigInt(size)))
+    return readU64(view, UNMAP_SIZE)
   }
 
-  attach(device: Attachable, onReady: () => void): Attachment {
-    const member = this.#join(device, onReady)
-    let fd: Fd<'device'>
+  attach(device: Attachable, onReady: () => void): BackendAttachment {
+    this.#onReady = onReady
     try {
-      fd = member.group.openDevice(device.address)
-    } catch (error) {
-      this.#leaveWhenEmpty(member)
-      throw error
+      return this.#container.attach(device)
+    } finally {
+      this.#onReady = () => {}
     }
-    member.devices += 1
-    let attached = true
-    return {
-      fd,
-      detach: () => {
-        if (!attached) return
-        attached = false
-        // The kernel refuses to take a group out of its container while a device fd of it is open.
-        closeFd(fd)
-        member.devices -= 1
-        this.#leaveWhenEmpty(member)
-      },
-    }
+  }
+
+  replaceable(): boolean {
+    return false
+  }
+
+  replace(): never {
+    return refuseReplace(this.name)
   }
 
   close(): void {
-    closeFd(this.#container)
-  }
-
-  #join(device: Attachable, onReady: () => void): Member {
-    const present = this.#members.get(device.group)
-    if (present !== undefined) return present
-    const member: Member = { group: GroupHandle.open(device), devices: 0 }
-    try {
-      member.group.setContainer(this.#container)
-    } catch (error) {
-      member.group.close()
-      throw error
-    }
-    const first = this.#members.size === 0
-    this.#members.set(device.group, member)
-    try {
-      if (first) this.#setIommu(device.group)
-      this.#readLimits()
-      if (first) onReady()
-    } catch (error) {
-      this.#leaveWhenEmpty(member)
-      throw error
-    }
-    return member
-  }
-
-  #leaveWhenEmpty(member: Member): void {
-    if (member.devices > 0) return
-    this.#members.delete(member.group.id)
-    try {
-      member.group.unsetContainer()
-    } finally {
-      member.group.close()
-    }
-    if (this.#members.size > 0) {
-      this.#readLimits()
-    } else {
-      this.#ranges = undefined
-      this.#alignment = DEFAULT_ALIGNMENT
-    }
-  }
-
-  #setIommu(group: number): void {
-    const result = tryIoctl(this.#container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU)
-    if (result >= 0) return
-    if (result === -Errno.EPERM) throw unsafeInterruptsError(group)
-    throw syscallError('ioctl(VFIO_SET_IOMMU)', -result, CONTAINER)
-  }
-
-  #readLimits(): void {
-    const info = queryInfo(this.#container, VFIO_IOMMU_GET_INFO, vfioIommuType1Info, CONTAINER)
-    if ((info.flags & VFIO_IOMMU_INFO_PGSIZES) !== 0 && info.iova_pgsizes !== 0n) {
-      this.#alignment = info.iova_pgsizes & -info.iova_pgsizes
-    }
-    const offset = (info.flags & VFIO_IOMMU_INFO_CAPS) === 0 ? 0 : info.cap_offset
-    const capability = infoCapabilities(info.bytes, offset).find(
-      ({ id }) => id === VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE,
-    )
-    this.#ranges = capability === undefined ? undefined : parseIovaRanges(capability.view)
+    this.#container.close()
   }
 }
 
-/** `struct vfio_iommu_type1_info_cap_iova_range`: nr_iovas (u32) at 8, then pairs of start and end (u64) from 16. */
-function parseIovaRanges(view: DataView): InclusiveRange[] {
-  const fits = Math.floor((view.byteLength - 16) / 16)
-  if (fits <= 0) return []
-  const count = Math.min(view.getUint32(8, true), fits)
-  return Array.from({ length: count }, (_, index) => ({
-    start: view.getBigUint64(16 + index * 16, true),
-    last: view.getBigUint64(24 + index * 16, true),
-  }))
+function openContainer(): Fd<'container'> {
+  const fd = openFd<'container'>(CONTAINER)
+  const version = tryIoctl(fd, VFIO_GET_API_VERSION)
+  const type1 = tryIoctl(fd, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU)
+  if (version === VFIO_API_VERSION && type1 === 1) return fd
+  closeFd(fd)
+  throw new OpenbarError('ERR_NO_BACKEND', {
+    message: `${CONTAINER} offers no type1 IOMMU, version 2.`,
+    hint: 'Load it: modprobe vfio_iommu_type1.',
+    context: { backend: 'type1' },
+  })
+}
+
+function setIommu(container: Fd<'container'>, group: number): void {
+  const result = tryIoctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU)
+  if (result >= 0) return
+  if (result === -Errno.EPERM) throw unsafeInterruptsError(group)
+  throw syscallError('ioctl(VFIO_SET_IOMMU)', -result, CONTAINER)
 }

@@ -2,7 +2,7 @@ import { OpenbarError } from '@openbar/linux'
 import type { Attachable } from '../attachable.ts'
 
 /** The domains of this process that hold groups, each with the number of devices that it holds of the group. */
-const claims = new Map<number, { readonly owner: object; devices: number }>()
+const claims = new Map<number, { owner: object; devices: number }>()
 
 /**
  * Claims a device's group for a domain: a group can be in one only, whatever the domains stand on.
@@ -25,4 +25,10 @@ export function claimGroup({ address, group }: Attachable, owner: object): () =>
     claim.devices -= 1
     if (claim.devices === 0) claims.delete(group)
   }
+}
+
+/** Hands a claimed group over to another domain, with all of its devices. */
+export function passGroup(group: number, to: object): void {
+  const claim = claims.get(group)
+  if (claim !== undefined) claim.owner = to
 }

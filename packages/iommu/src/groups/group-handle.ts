@@ -17,6 +17,7 @@ import {
   vfioGroupStatus,
 } from '@openbar/linux'
 import type { Attachable } from '../attachable.ts'
+import { assertTranslated } from './assert-translated.ts'
 import { groupBusyError } from './group-busy-error.ts'
 import { readGroup } from './groups.ts'
 import { notViableError } from './not-viable-error.ts'
@@ -36,13 +37,14 @@ export class GroupHandle {
   /**
    * Opens the group of a device.
    *
+   * @param path - The group's file; `/dev/vfio/<group>` where an IOMMU stands in front of it.
    * @throws {@link OpenbarError} `ERR_GROUP_BUSY` naming the holder, `ERR_GROUP_NOT_VIABLE` naming the culprits,
-   *   `ERR_PERMISSION`, `ERR_NOT_BOUND` when no device of the group is bound to a VFIO driver.
+   *   `ERR_PERMISSION`, `ERR_NOT_BOUND` when no device of the group is bound to a VFIO driver, `ERR_NO_IOMMU`.
    */
-  static open(device: Attachable): GroupHandle {
+  static open(device: Attachable, path = `/dev/vfio/${device.group}`): GroupHandle {
     const { group: id, address } = device
-    const path = `/dev/vfio/${id}`
     if (!existsSync(path)) {
+      assertTranslated(device)
       throw new OpenbarError('ERR_NOT_BOUND', {
         message: `${address} cannot be opened: IOMMU group ${id} has no device bound to vfio-pci, so there is no ${path}.`,
         hint: `Bind it first: Device.open('${address}', { bind: true }).`,

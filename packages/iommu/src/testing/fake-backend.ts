@@ -1,13 +1,14 @@
 import { asFd, type InclusiveRange } from '@openbar/linux'
-import type { Attachable, Attachment } from '../attachable.ts'
-import type { Backend, BackendName, MappingRequest } from '../backend/backend.ts'
+import type { DmaAccess } from '../access.ts'
+import type { Attachable } from '../attachable.ts'
+import type { Backend, BackendAttachment, BackendName, MappingRequest } from '../backend/backend.ts'
 
 /** What a fake backend is like at first. */
 export interface FakeBackendOptions {
   /** `iommufd` is ready at once; `type1`, the other, only while it has a device. */
   readonly name?: BackendName
   readonly ranges?: readonly InclusiveRange[]
-  readonly alignment?: bigint
+  readonly alignment?: number
 }
 
 const APERTURE: readonly InclusiveRange[] = [
@@ -15,26 +16,41 @@ const APERTURE: readonly InclusiveRange[] = [
   { start: 0xfef0_0000n, last: 0x7f_ffff_ffffn },
 ]
 
+/** A mapping in the fake kernel, which has 64-bit addresses as the real one has. */
+export interface FakeMapping {
+  readonly iova: bigint
+  readonly size: bigint
+  readonly address: bigint
+  readonly access: DmaAccess
+}
+
 /** A kernel in memory, that behaves as the backends' do and can be told to refuse. */
 export class FakeBackend implements Backend {
   readonly name: BackendName
-  readonly alignment: bigint
+  readonly translates = true
+  readonly alignment: number
+  mappingsLeft: number | undefined
   /** What is mapped in the kernel now, by IOVA. */
-  readonly mapped = new Map<bigint, MappingRequest>()
+  readonly mapped = new Map<bigint, FakeMapping>()
   /** Addresses of the devices that are in. */
   readonly devices: string[] = []
   closed = false
   /** The ranges while there are any to tell. */
   aperture: readonly InclusiveRange[]
   /** Makes the kernel refuse a mapping. */
-  refuseMap: (request: MappingRequest) => Error | undefined = () => undefined
+  refuseMap: (request: FakeMapping) => Error | undefined = () => undefined
   /** Makes the kernel refuse a device, after the mappings were made. */
   refuseDevice: (device: Attachable) => Error | undefined = () => undefined
   /** Makes the kernel refuse an unmapping, or unmap so many bytes only. */
   refuseUnmap: (iova: bigint, size: bigint) => Error | bigint | undefined = () => undefined
   refuseClose: Error | undefined
+  /** Another backend that devices can be moved to in one step. */
+  sibling: FakeBackend | undefined
+  refuseReplace: Error | undefined
+  /** Whether a device may still write to memory. */
+  busMaster = false
 
-  constructor({ name = 'iommufd', ranges = APERTURE, alignment = 1n }: FakeBackendOptions = {}) {
+  constructor({ name = 'iommufd', ranges = APERTURE, alignment = 1 }: FakeBackendOptions = {}) {
     this.name = name
     this.aperture = ranges
     this.alignment = alignment
@@ -48,7 +64,8 @@ export class FakeBackend implements Backend {
     return this.ready ? this.aperture : undefined
   }
 
-  map(request: MappingRequest): void {
+  map({ start, size, address, access }: MappingRequest): void {
+    const request = { iova: BigInt(start), size: BigInt(size), address: BigInt(address), access }
     if (!this.ready || this.closed) throw new Error('mapped where there is no page table')
     const refused = this.refuseMap(request)
     if (refused !== undefined) throw refused
@@ -56,17 +73,21 @@ export class FakeBackend implements Backend {
     this.mapped.set(request.iova, request)
   }
 
-  unmap(iova: bigint, size: bigint): bigint {
+  unmap(start: number, size: number): number {
     if (!this.ready || this.closed) throw new Error('unmapped where there is no page table')
-    const refused = this.refuseUnmap(iova, size)
+    const refused = this.refuseUnmap(BigInt(start), BigInt(size))
     if (refused instanceof Error) throw refused
-    if (refused !== undefined) return refused
-    if (this.mapped.get(iova)?.size !== size) throw new Error('unmapped what is not mapped')
-    this.mapped.delete(iova)
-    return size
+    if (refused !== undefined) return Number(refused)
+    const end = BigInt(start + size)
+    const within = [...this.mapped.values()].filter(({ iova }) => iova >= start && iova < end)
+    if (within.length === 0 || within.some((each) => each.iova + each.size > end)) {
+      throw new Error('unmapped what is not mapped')
+    }
+    for (const { iova } of within) this.mapped.delete(iova)
+    return within.reduce((sum, each) => sum + Number(each.size), 0)
   }
 
-  attach(device: Attachable, onReady: () => void): Attachment {
+  attach(device: Attachable, onReady: () => void): BackendAttachment {
     const first = !this.ready
     this.devices.push(device.address)
     try {
@@ -77,7 +98,23 @@ export class FakeBackend implements Backend {
       this.#leave(device)
       throw error
     }
-    return { fd: asFd<'device'>(100), detach: () => this.#leave(device) }
+    return {
+      fd: asFd<'device'>(100),
+      deviceId: undefined,
+      assertAtRest: () => {
+        if (this.busMaster) throw new Error('bus master')
+      },
+      detach: () => this.#leave(device),
+    }
+  }
+
+  replaceable(other: Backend): boolean {
+    return other === this.sibling
+  }
+
+  replace(_device: Attachable, _attachment: BackendAttachment, other: Backend): void {
+    if (this.refuseReplace !== undefined) throw this.refuseReplace
+    ;(other as FakeBackend).devices.push(...this.devices.splice(0))
   }
 
   close(): void {

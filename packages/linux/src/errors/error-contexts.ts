@@ -82,6 +82,13 @@ export interface ErrorContexts {
   ERR_MAPPING_LIMIT: { readonly limit: number }
   /** Memory of this kind cannot be mapped for DMA. */
   ERR_MEMORY_KIND: { readonly kind: string }
+  /** Too few hugepages can be had. Page size in bytes, the rest in hugepages; undefined where the kernel has none of that size. */
+  ERR_NO_HUGEPAGES: {
+    readonly pageSize: number
+    readonly need: number
+    readonly free: number | undefined
+    readonly total: number | undefined
+  }
   /** An access lies outside its region. Offset, width and size are in bytes. */
   ERR_OUT_OF_BOUNDS: { readonly offset: number; readonly width: number; readonly size: number }
   /** An access is not aligned to its own width. Offset and width are in bytes. */

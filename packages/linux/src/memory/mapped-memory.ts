@@ -1,33 +1,15 @@
-import { fstatSync } from 'node:fs'
-import { invalidArgument } from '../errors/invalid-argument.ts'
 import { OpenbarError } from '../errors/openbar-error.ts'
-import { syscallError } from '../errors/syscall-error.ts'
-import type { Fd } from '../fd.ts'
-import { lastErrno, libcCalls, viewMemory } from '../ffi/libc.ts'
-import { fileError } from '../sysfs/file-error.ts'
-import { PAGE_SIZE } from './page-size.ts'
+import { closeFd, type Fd } from '../fd.ts'
+import { viewMemory } from '../ffi/libc.ts'
+import { type AnonymousOptions, anonymousPages } from './anonymous-pages.ts'
+import { replacePages } from './map-pages.ts'
+import { type MemfdOptions, memfdPages } from './memfd-pages.ts'
+import { type MemoryFileOptions, memoryFdPages, memoryFilePages } from './memory-file.ts'
+import type { Pages } from './pages.ts'
+import { type MapFileOptions, regionPages } from './region-pages.ts'
 
-const PROT_READ = 0x1
-const PROT_WRITE = 0x2
-const MAP_SHARED = 0x01
-const MAP_PRIVATE = 0x02
-const MAP_FIXED = 0x10
-const MAP_ANONYMOUS = 0x20
-const MAP_NORESERVE = 0x4000
-const MAP_POPULATE = 0x8000
-const MADV_DONTFORK = 10
-const MAP_FAILED = 0xffff_ffff_ffff_ffffn
-
-/** What to map of a file: where from, how much, and with which rights. Offset and size are in bytes. */
-export interface MapFileOptions {
-  readonly offset: number
-  readonly size: number
-  readonly readable: boolean
-  /** Must be true: JavaScript has no read-only buffers, and a store to a page without the right is a fault. */
-  readonly writable: boolean
-  /** What is mapped, as it should read in an error. */
-  readonly what: string
-}
+/** Memory with a file descriptor for it. */
+export type MemfdMemory = MappedMemory & { readonly fd: Fd<'file'> }
 
 /**
  * Memory mapped into this process, that can be taken away without danger.
@@ -37,7 +19,7 @@ export interface MapFileOptions {
  * a pending asynchronous call, then reaches harmless memory instead of a fault. The range stays reserved for the life
  * of the process, for nobody can tell when the last such pointer is gone.
  *
- * A file must keep its length while it is mapped: pages beyond its end are a fault too.
+ * A file must keep its length while it is mapped: pages beyond its end are a fault too. A memfd made here keeps it.
  *
  * @see mmap(2)
  *
@@ -49,46 +31,107 @@ export interface MapFileOptions {
  * ```
  */
 export class MappedMemory {
-  /** Where the memory stands in this process. */
-  readonly address: bigint
+  /** Where the memory stands in this process. User space ends below 2^47, so this is a safe integer. */
+  readonly address: number
   /** Size in bytes, a multiple of the page size. */
   readonly size: number
+  /** Bytes of one page: 4096, or 2 MiB or 1 GiB for hugepages of the kernel's pool. Address and size are multiples of it. */
+  readonly pageSize: number
   readonly #what: string
+  readonly #fd: Fd<'file'> | undefined
   readonly #buffer: ArrayBuffer
   #revoked = false
 
-  private constructor(address: bigint, size: number, what: string) {
-    this.address = address
+  private constructor({ address, size, pageSize, what, fd }: Pages) {
+    this.address = Number(address)
     this.size = size
+    this.pageSize = pageSize
     this.#what = what
+    this.#fd = fd
     this.#buffer = viewMemory(address, size)
   }
 
   /**
    * Maps zeroed private memory, present at once and kept out of child processes.
    *
-   * @param size - Bytes; a positive multiple of the page size.
-   * @throws {@link OpenbarError} `ERR_INVALID_ARGUMENT`, or `ERR_SYSCALL` when the system has no memory left.
+   * From 2 MiB on it is aligned to 2 MiB and asks for transparent hugepages: where the kernel has one to spare, the IOMMU needs
+   * one entry instead of 512. With `hugepages` the memory is of the kernel's pool, which is promised and never moved.
+   *
+   * @param size - Bytes; a positive multiple of the page size, that of the hugepages when they are asked for.
+   * @throws {@link OpenbarError} `ERR_INVALID_ARGUMENT`; `ERR_NO_HUGEPAGES` when the pool has too few, before any is taken;
+   *   `ERR_SYSCALL` when the system has no memory left.
    *
    * @example
    * ```ts
    * const page = MappedMemory.anonymous(4096)
+   * const ring = MappedMemory.anonymous(4 * 1024 * 1024, { hugepages: '2MiB' })
    * ```
    */
-  static anonymous(size: number): MappedMemory {
-    const what = `${size} bytes of anonymous memory`
-    const memory = map(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0, what)
-    // A page shared copy-on-write with a forked child would be copied away from under the device at the next write.
-    if (libcCalls.madvise(memory, size, MADV_DONTFORK) !== 0) {
-      const errno = lastErrno()
-      libcCalls.munmap(memory, size)
-      throw syscallError('madvise(MADV_DONTFORK)', errno, what)
-    }
-    return new MappedMemory(memory, size, what)
+  static anonymous(size: number, options: AnonymousOptions = {}): MappedMemory {
+    return new MappedMemory(anonymousPages(size, options))
   }
 
   /**
-   * Maps part of a file or of a device's region, shared.
+   * Makes a memfd: zeroed memory, present at once, that another process can map by its descriptor, {@link MappedMemory.fd}.
+   *
+   * It is sealed against shrinking, growing and further seals: no holder can cause a bus error by cutting it, or keep the
+   * next one from mapping it. Seals do not stop a holder from punching a hole. What was there is zeros then, and a
+   * device that has the range mapped goes on with the old pages, which this program no longer sees. With plain pages that
+   * crashes nobody; with hugepages, a touch of the hole is a bus error while the pool has none free. Give the
+   * descriptor only to programs that may spoil what is in the memory.
+   *
+   * @param size - Bytes; a positive multiple of the page size, that of the hugepages when they are asked for.
+   * @throws {@link OpenbarError} `ERR_INVALID_ARGUMENT`; `ERR_NO_HUGEPAGES` when the pool has too few, before any is taken;
+   *   `ERR_SYSCALL`.
+   * @see memfd_create(2), fcntl(2) (F_ADD_SEALS)
+   *
+   * @example
+   * ```ts
+   * const memory = MappedMemory.memfd(1024 * 1024, { name: 'packets' })
+   * spawn('reader', { stdio: ['inherit', 'inherit', 'inherit', memory.fd] }) // it finds the memory at descriptor 3
+   * ```
+   */
+  static memfd(size: number, options: MemfdOptions = {}): MemfdMemory {
+    return new MappedMemory(memfdPages(size, options)) as MemfdMemory
+  }
+
+  /**
+   * Maps a file of tmpfs or hugetlbfs, shared, and makes its pages present. Files elsewhere cannot be pinned for DMA.
+   *
+   * @throws {@link OpenbarError} `ERR_MEMORY_KIND` for a file on another file system, whose name is the context's `kind`, and for
+   *   what is no regular file; `ERR_NO_HUGEPAGES`; `ERR_INVALID_ARGUMENT` for what is no whole page or beyond the end;
+   *   `ERR_PERMISSION`; `ERR_SYSCALL`, also when the file system has no room for all pages.
+   *
+   * @example
+   * ```ts
+   * const memory = MappedMemory.fromFile('/dev/shm/packets', { offset: 4096 })
+   * ```
+   */
+  static fromFile(path: string, options: MemoryFileOptions = {}): MappedMemory {
+    return new MappedMemory(memoryFilePages(path, options))
+  }
+
+  /**
+   * Maps a memfd, or an open file of tmpfs or hugetlbfs, that came from elsewhere, shared, and makes its pages present. The
+   * descriptor stays the caller's, who may close it at once.
+   *
+   * Mapping is safe whatever the other side does. Using the memory is so as long as nobody shortens the file: a memfd sealed
+   * with F_SEAL_SHRINK, as {@link MappedMemory.memfd} makes it, cannot be shortened; with any other, trust its other holders.
+   *
+   * @throws {@link OpenbarError} as {@link MappedMemory.fromFile}; `ERR_PERMISSION` also for a descriptor that was opened for
+   *   reading only or is sealed against writing.
+   *
+   * @example
+   * ```ts
+   * const memory = MappedMemory.fromMemoryFd(asFd(3)) // as a parent process left it
+   * ```
+   */
+  static fromMemoryFd(fd: Fd<'file'>, options: MemoryFileOptions = {}): MappedMemory {
+    return new MappedMemory(memoryFdPages(fd, options))
+  }
+
+  /**
+   * Maps part of a file or of a device's region, shared, as it is. For DMA memory see {@link MappedMemory.fromFile}.
    *
    * @throws {@link OpenbarError} `ERR_INVALID_ARGUMENT`, also for what lies beyond a file's end or cannot be written;
    *   or `ERR_SYSCALL` with what was to be mapped.
@@ -99,14 +142,7 @@ export class MappedMemory {
    * ```
    */
   static fromFd(fd: Fd, options: MapFileOptions): MappedMemory {
-    const { offset, size, readable, writable, what } = options
-    if (!writable) throw invalidArgument('writable', writable, `true to map ${what}`)
-    if (!Number.isSafeInteger(offset) || offset < 0 || offset % PAGE_SIZE !== 0) {
-      throw invalidArgument('offset', offset, `a multiple of the page size, ${PAGE_SIZE}`)
-    }
-    assertInsideFile(fd, offset, size, what)
-    const protection = PROT_WRITE | (readable ? PROT_READ : 0)
-    return new MappedMemory(map(size, protection, MAP_SHARED, fd, offset, what), size, what)
+    return new MappedMemory(regionPages(fd, options))
   }
 
   /**
@@ -115,13 +151,19 @@ export class MappedMemory {
    * @throws {@link OpenbarError} `ERR_CLOSED` once it was revoked.
    */
   get buffer(): ArrayBuffer {
-    if (this.#revoked) {
-      throw new OpenbarError('ERR_CLOSED', {
-        message: `${this.#what}: closed, its memory is gone.`,
-        context: { what: this.#what },
-      })
-    }
+    this.#assertHeld()
     return this.#buffer
+  }
+
+  /**
+   * The descriptor of a memfd, to hand to another process; `undefined` for memory of any other kind. It is closed on exec,
+   * and by {@link MappedMemory.revoke}: do not close it.
+   *
+   * @throws {@link OpenbarError} `ERR_CLOSED` once it was revoked.
+   */
+  get fd(): Fd<'file'> | undefined {
+    this.#assertHeld()
+    return this.#fd
   }
 
   /** Whether {@link MappedMemory.revoke} was called. */
@@ -130,7 +172,7 @@ export class MappedMemory {
   }
 
   /**
-   * Detaches every view and replaces the pages in place. Further calls do nothing.
+   * Detaches every view, replaces the pages in place and closes the memfd. Further calls do nothing.
    *
    * @throws {@link OpenbarError} `ERR_SYSCALL` when the system cannot replace the pages; the views are detached then too.
    */
@@ -139,33 +181,18 @@ export class MappedMemory {
     this.#revoked = true
     // The caller may have transferred the buffer away; then it is detached already, and transferring again would throw.
     if (!this.#buffer.detached) this.#buffer.transfer()
-    const flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-    const address = libcCalls.mmap(this.address, this.size, PROT_READ | PROT_WRITE, flags, -1, 0)
-    if (address === MAP_FAILED) throw syscallError('mmap(MAP_FIXED)', lastErrno(), this.#what)
+    try {
+      replacePages(BigInt(this.address), this.size, this.#what)
+    } finally {
+      if (this.#fd !== undefined) closeFd(this.#fd)
+    }
   }
-}
 
-/** Pages that lie wholly beyond a file's end can be mapped, and are a bus error when touched. */
-function assertInsideFile(fd: Fd, offset: number, size: number, what: string): void {
-  let length: number
-  try {
-    const stat = fstatSync(fd)
-    // A device's length is 0, and the kernel checks its ranges itself.
-    if (!stat.isFile()) return
-    length = stat.size
-  } catch (error) {
-    throw fileError('fstat', what, error)
+  #assertHeld(): void {
+    if (!this.#revoked) return
+    throw new OpenbarError('ERR_CLOSED', {
+      message: `${this.#what}: closed, its memory is gone.`,
+      context: { what: this.#what },
+    })
   }
-  if (offset + size > Math.ceil(length / PAGE_SIZE) * PAGE_SIZE) {
-    throw invalidArgument('size', size, `no more than ${what} has from offset ${offset} on: it ends at ${length}`)
-  }
-}
-
-function map(size: number, protection: number, flags: number, fd: number, offset: number, what: string): bigint {
-  if (!Number.isSafeInteger(size) || size <= 0 || size % PAGE_SIZE !== 0) {
-    throw invalidArgument('size', size, `a positive multiple of the page size, ${PAGE_SIZE}`)
-  }
-  const address = libcCalls.mmap(null, size, protection, flags, fd, offset)
-  if (address === MAP_FAILED || address === null) throw syscallError('mmap', lastErrno(), what)
-  return address
 }

@@ -3,7 +3,11 @@ import type { FdKind } from '../fd.ts'
 import type { IoctlRequest } from '../ioctl.ts'
 import type { FieldLayout, Struct } from '../struct.ts'
 import * as iommufd from './iommufd.ts'
+import * as faults from './iommufd-faults.ts'
+import * as newer from './iommufd-newer.ts'
+import * as pageTables from './iommufd-page-tables.ts'
 import * as vfio from './vfio.ts'
+import * as dirtyPages from './vfio-dirty-pages.ts'
 
 // Printed by a C program that was compiled for x86-64 against the headers of Linux 7.3: sizeof, offsetof and the values
 // of the request macros. A field reads name@offset:size.
@@ -31,6 +35,23 @@ IOMMU_IOAS_ALLOC 0x3b81
 IOMMU_IOAS_IOVA_RANGES 0x3b84
 IOMMU_IOAS_MAP 0x3b85
 IOMMU_IOAS_UNMAP 0x3b86
+VFIO_IOMMU_DIRTY_PAGES 0x3b75
+IOMMU_IOAS_ALLOW_IOVAS 0x3b82
+IOMMU_IOAS_COPY 0x3b83
+IOMMU_OPTION 0x3b87
+IOMMU_VFIO_IOAS 0x3b88
+IOMMU_HWPT_ALLOC 0x3b89
+IOMMU_GET_HW_INFO 0x3b8a
+IOMMU_HWPT_SET_DIRTY_TRACKING 0x3b8b
+IOMMU_HWPT_GET_DIRTY_BITMAP 0x3b8c
+IOMMU_HWPT_INVALIDATE 0x3b8d
+IOMMU_FAULT_QUEUE_ALLOC 0x3b8e
+IOMMU_IOAS_MAP_FILE 0x3b8f
+IOMMU_VIOMMU_ALLOC 0x3b90
+IOMMU_VDEVICE_ALLOC 0x3b91
+IOMMU_IOAS_CHANGE_PROCESS 0x3b92
+IOMMU_VEVENTQ_ALLOC 0x3b93
+IOMMU_HW_QUEUE_ALLOC 0x3b94
 `
 const STRUCTS = `
 vfio_group_status size=8: argsz@0:4 flags@4:4
@@ -49,6 +70,30 @@ iommu_ioas_alloc size=12: size@0:4 flags@4:4 out_ioas_id@8:4
 iommu_ioas_iova_ranges size=32: size@0:4 ioas_id@4:4 num_iovas@8:4 __reserved@12:4 allowed_iovas@16:8 out_iova_alignment@24:8
 iommu_ioas_map size=40: size@0:4 flags@4:4 ioas_id@8:4 __reserved@12:4 user_va@16:8 length@24:8 iova@32:8
 iommu_ioas_unmap size=24: size@0:4 ioas_id@4:4 iova@8:8 length@16:8
+vfio_iommu_type1_dirty_bitmap size=8: argsz@0:4 flags@4:4 data[]@8
+vfio_iommu_type1_dirty_bitmap_get size=40: iova@0:8 size@8:8 bitmap@16:24
+vfio_bitmap size=24: pgsize@0:8 size@8:8 data@16:8
+iommu_ioas_allow_iovas size=24: size@0:4 ioas_id@4:4 num_iovas@8:4 __reserved@12:4 allowed_iovas@16:8
+iommu_ioas_copy size=40: size@0:4 flags@4:4 dst_ioas_id@8:4 src_ioas_id@12:4 length@16:8 dst_iova@24:8 src_iova@32:8
+iommu_option size=24: size@0:4 option_id@4:4 op@8:2 __reserved@10:2 object_id@12:4 val64@16:8
+iommu_vfio_ioas size=12: size@0:4 ioas_id@4:4 op@8:2 __reserved@10:2
+iommu_hwpt_alloc size=48: size@0:4 flags@4:4 dev_id@8:4 pt_id@12:4 out_hwpt_id@16:4 __reserved@20:4 data_type@24:4 data_len@28:4 data_uptr@32:8 fault_id@40:4 __reserved2@44:4
+iommu_hwpt_vtd_s1 size=24: flags@0:8 pgtbl_addr@8:8 addr_width@16:4 __reserved@20:4
+iommu_hw_info size=40: size@0:4 flags@4:4 dev_id@8:4 data_len@12:4 data_uptr@16:8 in_data_type@24:4 out_data_type@24:4 out_max_pasid_log2@28:1 __reserved[3]@29:3 out_capabilities@32:8
+iommu_hw_info_vtd size=24: flags@0:4 __reserved@4:4 cap_reg@8:8 ecap_reg@16:8
+iommu_hwpt_set_dirty_tracking size=16: size@0:4 flags@4:4 hwpt_id@8:4 __reserved@12:4
+iommu_hwpt_get_dirty_bitmap size=48: size@0:4 hwpt_id@4:4 flags@8:4 __reserved@12:4 iova@16:8 length@24:8 page_size@32:8 data@40:8
+iommu_hwpt_invalidate size=32: size@0:4 hwpt_id@4:4 data_uptr@8:8 data_type@16:4 entry_len@20:4 entry_num@24:4 __reserved@28:4
+iommu_hwpt_vtd_s1_invalidate size=24: addr@0:8 npages@8:8 flags@16:4 __reserved@20:4
+iommu_fault_alloc size=16: size@0:4 flags@4:4 out_fault_id@8:4 out_fault_fd@12:4
+iommu_hwpt_pgfault size=40: flags@0:4 dev_id@4:4 pasid@8:4 grpid@12:4 perm@16:4 __reserved@20:4 addr@24:8 length@32:4 cookie@36:4
+iommu_hwpt_page_response size=8: cookie@0:4 code@4:4
+iommu_ioas_map_file size=40: size@0:4 flags@4:4 ioas_id@8:4 fd@12:4 start@16:8 length@24:8 iova@32:8
+iommu_viommu_alloc size=40: size@0:4 flags@4:4 type@8:4 dev_id@12:4 hwpt_id@16:4 out_viommu_id@20:4 data_len@24:4 __reserved@28:4 data_uptr@32:8
+iommu_vdevice_alloc size=24: size@0:4 viommu_id@4:4 dev_id@8:4 out_vdevice_id@12:4 virt_id@16:8
+iommu_ioas_change_process size=8: size@0:4 __reserved@4:4
+iommu_veventq_alloc size=32: size@0:4 flags@4:4 viommu_id@8:4 type@12:4 veventq_depth@16:4 out_veventq_id@20:4 out_veventq_fd@24:4 __reserved@28:4
+iommu_hw_queue_alloc size=40: size@0:4 flags@4:4 viommu_id@8:4 type@12:4 index@16:4 out_hw_queue_id@20:4 nesting_parent_iova@24:8 length@32:8
 `
 /** Structs that grew since Linux 6.12, and the size there, which every later kernel still takes. */
 const SIZES_IN_6_12: Record<string, number> = {
@@ -60,7 +105,9 @@ const WIDTHS = { u8: 1, u16: 2, u32: 4, s32: 4, u64: 8 }
 
 const has = (value: unknown, key: string) => typeof value === 'object' && value !== null && key in value
 const lines = (text: string) => text.trim().split('\n')
-const exported: unknown[] = Object.values({ ...vfio, ...iommufd })
+const exported: unknown[] = [vfio, dirtyPages, iommufd, pageTables, faults, newer].flatMap((module) =>
+  Object.values(module),
+)
 const requests = exported.filter((value): value is IoctlRequest<FdKind> => has(value, 'number'))
 const structs = exported.filter((value): value is Struct<Record<string, FieldLayout>> => has(value, 'fields'))
 

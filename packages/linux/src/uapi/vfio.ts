@@ -31,6 +31,8 @@ export const VFIO_DEVICE_DETACH_IOMMUFD_PT = ioctlRequest('VFIO_DEVICE_DETACH_IO
 export const VFIO_API_VERSION = 0
 /** Extension and IOMMU type: type1, version 2 (no splitting at unmap). */
 export const VFIO_TYPE1v2_IOMMU = 3
+/** IOMMU type of a container whose devices stand behind none. */
+export const VFIO_NOIOMMU_IOMMU = 8
 
 export const VFIO_GROUP_FLAGS_VIABLE = 1 << 0
 export const VFIO_GROUP_FLAGS_CONTAINER_SET = 1 << 1

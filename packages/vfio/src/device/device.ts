@@ -1,6 +1,7 @@
 import { type Attachable, type Attachment, Domain } from '@openbar/iommu'
 import {
   type Fd,
+  invalidArgument,
   OpenbarError,
   syscallError,
   tryIoctl,
@@ -30,11 +31,15 @@ export interface DeviceOptions {
    * `false` by default: the device must be bound to vfio-pci already.
    */
   readonly bind?: boolean
+  /**
+   * How many bits of an address the device drives, where that is fewer than 64: IOVAs are picked below while it is in the
+   * domain. 64 by default.
+   */
+  readonly addressBits?: number
 }
 
 /** What there is while a device is in a domain. */
 interface Access {
-  readonly domain: Domain
   readonly attachment: Attachment
   readonly info: DeviceInfo
   readonly config: FileWindow
@@ -60,7 +65,7 @@ const ALL_ONES = 0xffff_ffff
  * console.log(bar0.read32(0x0008).toString(16))
  * ```
  */
-export class Device implements Attachable {
+export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
   /** PCI address, such as `0000:00:02.0`. */
   readonly address: string
   /** Number of the IOMMU group. */
@@ -73,16 +78,24 @@ export class Device implements Attachable {
   readonly #windows = new Set<RegisterWindow>()
   readonly #regions = new Map<number, RegionInfo>()
   readonly #owner: RegionOwner
+  /** The domain's side of the device. */
+  readonly #place: Attachable
   #config: ConfigSpace | undefined
   #ownDomain: Domain | undefined
   #access: Access | undefined
   #closing: Promise<void> | undefined
   #closed = false
 
-  private constructor(location: Attachable, binding: Binding | undefined) {
+  private constructor(location: Attachable, binding: Binding | undefined, addressBits: number) {
     this.address = location.address
     this.group = location.group
     this.cdev = location.cdev
+    this.#place = {
+      ...location,
+      addressBits,
+      leaving: () => this.#letGo().dispose(),
+      arrived: (attachment) => this.#arrive(attachment),
+    }
     this.#binding = binding
     const device = this
     this.#owner = {
@@ -120,6 +133,7 @@ export class Device implements Attachable {
    */
   static async open(address: PciAddressLike, options: DeviceOptions = {}): Promise<Device> {
     const name = PciAddress.from(address).toString()
+    assertAddressBits(options.addressBits)
     return inTurn(name, () => Device.#open(name, options))
   }
 
@@ -127,7 +141,7 @@ export class Device implements Attachable {
     const binding = options.bind === true ? await takeDevice(address) : undefined
     let ownDomain: Domain | undefined
     try {
-      const device = new Device(locateDevice(address), binding)
+      const device = new Device(locateDevice(address), binding, options.addressBits ?? 64)
       let { domain } = options
       if (domain === undefined) domain = ownDomain = await Domain.open()
       device.#join(domain)
@@ -146,7 +160,7 @@ export class Device implements Attachable {
    * @throws {@link OpenbarError} `ERR_NO_DOMAIN`, `ERR_CLOSED`.
    */
   get domain(): Domain {
-    return this.#reach().domain
+    return this.#reach().attachment.domain
   }
 
   /**
@@ -176,11 +190,14 @@ export class Device implements Attachable {
   }
 
   /**
-   * Moves the device into a domain, out of the one that it is in. Windows are taken away and interrupts switched off.
-   * Does nothing when it is in that domain already.
+   * Moves the device, and with it all devices of its group that are open, into a domain, out of the one that it is in. Does
+   * nothing when it is in that domain already.
    *
-   * @throws {@link OpenbarError} `ERR_CLOSED`; `ERR_GROUP_BUSY`, `ERR_DEVICE_BUSY`, and what else {@link Domain.attach}
-   *   throws; the device is in no domain then.
+   * Between domains on iommufd that share their context, as the domains of a process do by default, it is one step: the device
+   * goes on working, and windows and interrupts stay. Otherwise it leaves first, as in {@link Device.unsetDomain}.
+   *
+   * @throws {@link OpenbarError} `ERR_CLOSED`, also for a closed domain; and what {@link Domain.attach} and
+   *   {@link Domain.moveGroup} throw. Where it is not one step, the device may be in no domain then.
    *
    * @example
    * ```ts
@@ -189,9 +206,22 @@ export class Device implements Attachable {
    */
   setDomain(domain: Domain): void {
     this.#assertOpen()
-    if (domain === this.#access?.domain) return
-    this.unsetDomain()
-    this.#join(domain)
+    const access = this.#access
+    if (access === undefined) {
+      this.#join(domain)
+      return
+    }
+    if (domain === access.attachment.domain) return
+    const ownDomain = this.#ownDomain
+    try {
+      access.attachment.domain.moveGroup(this.group, domain)
+    } finally {
+      // Left, whether it has arrived elsewhere or not.
+      if (this.#access?.attachment.domain !== ownDomain) {
+        this.#ownDomain = undefined
+        ownDomain?.close()
+      }
+    }
   }
 
   /**
@@ -209,22 +239,14 @@ export class Device implements Attachable {
   unsetDomain(): void {
     const access = this.#access
     if (access === undefined) return
-    // From the last to the first, and each whatever becomes of the others: a step left out would leave the device's DMA
-    // on, or a window onto a device that is no longer ours.
+    const ownDomain = this.#ownDomain
     using steps = new DisposableStack()
-    steps.adopt(this.#ownDomain, (domain) => domain?.close())
-    steps.defer(() => access.attachment.detach())
+    steps.adopt(ownDomain, (domain) => domain?.close())
     steps.defer(() => {
-      this.#access = undefined
       this.#ownDomain = undefined
     })
-    steps.defer(() => access.config.close())
-    steps.defer(() => {
-      // A device that is gone has no DMA to stop.
-      if (isPresent(access)) this.config.command.busMasterEnable = false
-    })
-    steps.defer(() => this.interrupts.disable())
-    steps.defer(() => this.#revokeWindows())
+    steps.defer(() => access.attachment.detach())
+    steps.use(this.#letGo())
   }
 
   /**
@@ -336,7 +358,10 @@ export class Device implements Attachable {
   }
 
   #join(domain: Domain): void {
-    const attachment = domain.attach(this)
+    this.#arrive(domain.attach(this.#place))
+  }
+
+  #arrive(attachment: Attachment): void {
     try {
       const info = readDeviceInfo(attachment.fd, this.address)
       const config = this.#openConfig(attachment.fd)
@@ -344,11 +369,31 @@ export class Device implements Attachable {
         beforeMemoryGoes: () => this.#revokeWindows('mapped'),
         beforeReset: () => this.#beforeReset(),
       })
-      this.#access = { domain, attachment, info, config, guard }
+      this.#access = { attachment, info, config, guard }
     } catch (error) {
       attachment.detach()
       throw error
     }
+  }
+
+  /** The steps to let go of the device, but for its place in the domain; taken when the stack is disposed of. */
+  #letGo(): DisposableStack {
+    // From the last to the first, and each whatever becomes of the others: a step left out would leave the device's DMA
+    // on, or a window onto a device that is no longer ours.
+    const steps = new DisposableStack()
+    const access = this.#access
+    if (access === undefined) return steps
+    steps.defer(() => {
+      this.#access = undefined
+    })
+    steps.defer(() => access.config.close())
+    steps.defer(() => {
+      // A device that is gone has no DMA to stop.
+      if (isPresent(access)) this.config.command.busMasterEnable = false
+    })
+    steps.defer(() => this.interrupts.disable())
+    steps.defer(() => this.#revokeWindows())
+    return steps
   }
 
   #openConfig(fd: Fd<'device'>): FileWindow {
@@ -419,6 +464,11 @@ export class Device implements Attachable {
       context: { what: this.address },
     })
   }
+}
+
+function assertAddressBits(bits = 64): void {
+  if (Number.isInteger(bits) && bits >= 12 && bits <= 64) return
+  throw invalidArgument('addressBits', bits, 'a whole number from 12 to 64')
 }
 
 function isPresent(access: Access): boolean {

@@ -1,0 +1,205 @@
+import { type InclusiveRange, OpenbarError } from '@openbar/linux'
+import { assertAccess, type DmaAccess } from './access.ts'
+import { assertWithin } from './assert-within.ts'
+import type { Backend } from './backend/backend.ts'
+import { DomainMapping } from './domain-mapping.ts'
+import { formatIova, formatRange, type Iova, toIova, toPageAddress } from './iova.ts'
+import { IovaAllocator, type Placement } from './iova-allocator.ts'
+import type { MappableMemory } from './mapping.ts'
+import { addressOfMemory, assertHeld } from './memory-address.ts'
+import { END_OF_SPACE, PAGE, type Span, toInclusive, wholeUnits } from './span.ts'
+import { SpanList } from './span-list.ts'
+
+/** Used before a type1 container's first device: what any x86 IOMMU translates, without the interrupt window. */
+const USABLE_EVERYWHERE: readonly InclusiveRange[] = [
+  { start: 0n, last: 0xfedf_ffffn },
+  { start: 0xfef0_0000n, last: 0x7f_ffff_ffffn },
+]
+
+const WHOLE_SPACE: readonly Span[] = [{ start: 0, end: END_OF_SPACE }]
+const NOWHERE: Span = { start: END_OF_SPACE, end: 0 }
+
+/** A domain's books: what is mapped where, in the kernel or remembered for it, and what is free. */
+export class AddressSpace {
+  readonly #backend: Backend
+  readonly #mappings = new SpanList<DomainMapping>()
+  readonly #allocator: IovaAllocator
+  /** Bytes that addresses and sizes are multiples of. */
+  #pageSize = PAGE
+  /** What may be mapped now, as far as the kernel can tell. */
+  #allowed: readonly Span[] = WHOLE_SPACE
+  /** That of these ranges which was needed last. */
+  #recent: Span = NOWHERE
+
+  constructor(backend: Backend) {
+    this.#backend = backend
+    this.#allocator = new IovaAllocator([], this.#mappings)
+    this.rangesChanged()
+  }
+
+  get pageSize(): number {
+    return this.#pageSize
+  }
+
+  get mappings(): Iterable<DomainMapping> {
+    return this.#mappings
+  }
+
+  /** Maps memory, or remembers it while there is no page table; when it throws, nothing has changed. */
+  map(memory: MappableMemory, where: Iova, access: DmaAccess): DomainMapping {
+    const mapping = this.plan(memory, where, access)
+    this.adopt(mapping)
+    if (!this.#backend.ready) return mapping
+    try {
+      this.#backend.map(mapping)
+    } catch (error) {
+      this.forget(mapping)
+      throw error
+    }
+    return mapping
+  }
+
+  /** Checks a mapping that is not made yet, but for what is mapped already. */
+  plan(memory: MappableMemory, where: Iova, access: DmaAccess): DomainMapping {
+    assertAccess(access)
+    const address = addressOfMemory(memory)
+    const start = toPageAddress(where)
+    // Three tests in one: what is no multiple of a page has a bit set. An address that is not exact is NaN, whose bits are 0.
+    if (((start | address | memory.size) & (this.#pageSize - 1)) !== 0 || Number.isNaN(start + address)) {
+      throw alignmentError(where, memory, this.#pageSize)
+    }
+    const end = start + memory.size
+    if (start < this.#recent.start || end > this.#recent.end) this.#recent = this.#rangeAround(start, end)
+    return new DomainMapping(start, memory, address, access)
+  }
+
+  /** Puts a mapping into the books; when something is mapped there, an error. */
+  adopt(mapping: DomainMapping): void {
+    const present = this.#mappings.add(mapping)
+    if (present !== undefined) throw inUseError(mapping, present)
+    mapping.space = this
+    this.#allocator.reserve(mapping.start, mapping.end)
+  }
+
+  /** The mappings in a range, of which it cuts none; when it cuts one, or there is none, an error. */
+  wholeMappings(iova: Iova, size: number): DomainMapping[] {
+    const start = toIova(iova)
+    const last = start + BigInt(size) - 1n
+    const found: DomainMapping[] = []
+    // The start of the page: what ends behind it is all that can overlap.
+    for (const mapping of this.#mappings.from(Number(start & ~0xfffn))) {
+      if (mapping.iova > last) break
+      if (mapping.iova < start || mapping.last > last) throw notMappedError(start, size, 'it cuts a mapping')
+      found.push(mapping)
+    }
+    if (found.length === 0) throw notMappedError(start, size, 'nothing is mapped there')
+    return found
+  }
+
+  /** Takes a mapping away. When the kernel refuses, it stays in the books. */
+  unmap(mapping: DomainMapping): void {
+    if (this.#backend.ready) {
+      const removed = this.#backend.unmap(mapping.start, mapping.size)
+      if (removed !== mapping.size) throw partlyUnmappedError(mapping.start, mapping.end, mapping.size, removed)
+    }
+    this.forget(mapping)
+  }
+
+  /** Takes several mappings away, given in ascending order with nothing else between them, in one step of the kernel's. */
+  unmapRun(mappings: readonly DomainMapping[]): number {
+    const [first] = mappings
+    const last = mappings.at(-1)
+    if (first === undefined || last === undefined) return 0
+    const bytes = mappings.reduce((sum, { size }) => sum + size, 0)
+    if (this.#backend.ready) {
+      const removed = this.#backend.unmap(first.start, last.end - first.start)
+      if (removed !== bytes) throw partlyUnmappedError(first.start, last.end, bytes, removed)
+    }
+    for (const mapping of mappings) this.forget(mapping)
+    return bytes
+  }
+
+  /** Takes a mapping out of the books alone. */
+  forget(mapping: DomainMapping): void {
+    this.#mappings.delete(mapping)
+    mapping.space = undefined
+    this.#allocator.release(mapping.start, mapping.end)
+  }
+
+  /** Makes the mappings that were remembered, now that there is a page table. */
+  makeRemembered(): void {
+    const ranges = this.#backend.ranges()
+    for (const mapping of this.#mappings) {
+      const size = BigInt(mapping.size)
+      assertHeld(mapping.memory, `The memory mapped at ${formatRange(mapping.iova, size)}`)
+      if (ranges !== undefined) assertWithin(ranges, mapping.iova, size)
+      this.#backend.map(mapping)
+    }
+  }
+
+  /** A free address: see {@link IovaAllocator.place}. */
+  place(placement: Placement): number {
+    return this.#allocator.place(placement)
+  }
+
+  /** Asks the backend anew what can be mapped: each device that comes or goes may change it. */
+  rangesChanged(): void {
+    const ranges = this.#backend.ranges()
+    this.#pageSize = Math.max(this.#backend.alignment, PAGE)
+    const spans = (ranges ?? USABLE_EVERYWHERE).flatMap((range) => wholeUnits(range, this.#pageSize) ?? [])
+    this.#allowed = ranges === undefined ? WHOLE_SPACE : spans
+    this.#recent = NOWHERE
+    this.#allocator.setUsable(spans)
+  }
+
+  #rangeAround(start: number, end: number): Span {
+    const around = this.#allowed.find((allowed) => start >= allowed.start && end <= allowed.end)
+    if (around !== undefined) return around
+    const ranges = this.#backend.ranges() ?? WHOLE_SPACE.map(toInclusive)
+    return assertWithin(ranges, BigInt(start), BigInt(end - start))
+  }
+}
+
+function alignmentError(where: Iova, { address, size }: MappableMemory, alignment: number): OpenbarError {
+  const iova = toIova(where)
+  const unit = BigInt(alignment)
+  const culprit = (
+    [
+      ['The IOVA', iova],
+      ['The size', BigInt(size)],
+      ["The memory's address", BigInt(address)],
+    ] as const
+  ).find(([, value]) => value % unit !== 0n) ?? ['The IOVA', iova]
+  return new OpenbarError('ERR_IOVA_ALIGNMENT', {
+    message: `${culprit[0]}, ${formatIova(culprit[1])}, is not a multiple of the IOMMU's page size, ${alignment} bytes.`,
+    context: { iova, size: BigInt(size), alignment: unit },
+  })
+}
+
+function inUseError(wanted: DomainMapping, present: DomainMapping): OpenbarError<'ERR_IOVA_IN_USE'> {
+  const { iova } = wanted
+  const size = BigInt(wanted.size)
+  return new OpenbarError('ERR_IOVA_IN_USE', {
+    message: `${formatRange(iova, size)} cannot be mapped: ${formatRange(present.iova, BigInt(present.size))} is mapped already.`,
+    hint: 'Choose another IOVA, or unmap what is there.',
+    context: { iova, size },
+  })
+}
+
+function notMappedError(iova: bigint, size: number, why: string): OpenbarError<'ERR_NOT_MAPPED'> {
+  return new OpenbarError('ERR_NOT_MAPPED', {
+    message: `${formatRange(iova, BigInt(size))} cannot be unmapped: ${why}.`,
+    hint: 'Unmap whole mappings: domain.snapshot().mappings lists them.',
+    context: { iova, size: BigInt(size) },
+  })
+}
+
+function partlyUnmappedError(start: number, end: number, bytes: number, removed: number) {
+  const iova = BigInt(start)
+  const size = BigInt(end - start)
+  return new OpenbarError('ERR_NOT_MAPPED', {
+    message: `Of ${formatRange(iova, size)} the kernel unmapped ${removed} bytes instead of ${bytes}.`,
+    hint: 'Something else unmaps in this domain; close it, which gives everything back.',
+    context: { iova, size },
+  })
+}

@@ -1,0 +1,41 @@
+import {
+  asFd,
+  closeFd,
+  type Fd,
+  IOMMU_IOAS_ALLOC,
+  IOMMU_VFIO_IOAS,
+  IOMMU_VFIO_IOAS_SET,
+  ioctl,
+  iommuIoasAlloc,
+  iommuVfioIoas,
+  openFd,
+  VFIO_SET_IOMMU,
+  VFIO_TYPE1v2_IOMMU,
+} from '@openbar/linux'
+
+const IOMMUFD = '/dev/iommu'
+
+/**
+ * An iommufd that answers the requests of a VFIO container, for an address space of its own.
+ *
+ * @see linux/iommufd.h, `struct iommu_vfio_ioas`; drivers/iommu/iommufd/vfio_compat.c
+ */
+export function openCompatContainer(): Fd<'container'> {
+  const fd = openFd<'iommufd'>(IOMMUFD)
+  try {
+    const ioas = iommuIoasAlloc.allocate()
+    ioas.size = iommuIoasAlloc.size
+    ioctl(fd, IOMMU_IOAS_ALLOC, ioas, IOMMUFD)
+    const choose = iommuVfioIoas.allocate()
+    choose.size = iommuVfioIoas.size
+    choose.ioas_id = ioas.out_ioas_id
+    choose.op = IOMMU_VFIO_IOAS_SET
+    ioctl(fd, IOMMU_VFIO_IOAS, choose, IOMMUFD)
+    const container = asFd<'container'>(fd)
+    ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU, IOMMUFD)
+    return container
+  } catch (error) {
+    closeFd(fd)
+    throw error
+  }
+}

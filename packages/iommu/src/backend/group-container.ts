@@ -1,0 +1,103 @@
+import { closeFd, type Fd } from '@openbar/linux'
+import type { Attachable } from '../attachable.ts'
+import { GroupHandle } from '../groups/group-handle.ts'
+import type { BackendAttachment } from './backend.ts'
+
+/** A group in the container, and how many of its devices are open. */
+interface Member {
+  readonly group: GroupHandle
+  devices: number
+}
+
+/** What a container does when groups come and go. */
+export interface GroupEvents {
+  /** A group was set, and its devices are not open yet. What it throws takes the group out again. */
+  entered(group: number, first: boolean): void
+  /** A group was taken out. */
+  left(last: boolean): void
+}
+
+/**
+ * A VFIO container, or an iommufd in the place of one, and the groups that are set in it.
+ *
+ * @see linux/vfio.h, "VFIO Group / container"; Documentation/driver-api/vfio.rst
+ */
+export class GroupContainer {
+  readonly fd: Fd<'container'>
+  readonly #events: GroupEvents
+  readonly #groupPath: (group: number) => string
+  readonly #members = new Map<number, Member>()
+
+  constructor(
+    fd: Fd<'container'>,
+    events: GroupEvents,
+    groupPath: (group: number) => string = (group) => `/dev/vfio/${group}`,
+  ) {
+    this.fd = fd
+    this.#events = events
+    this.#groupPath = groupPath
+  }
+
+  /** Whether no group is set in it. */
+  get empty(): boolean {
+    return this.#members.size === 0
+  }
+
+  /** Opens a device, through its group, which is set first where it is not yet. */
+  attach(device: Attachable): BackendAttachment {
+    const member = this.#members.get(device.group) ?? this.#enter(device)
+    let fd: Fd<'device'>
+    try {
+      fd = member.group.openDevice(device.address)
+    } catch (error) {
+      this.#leaveWhenEmpty(member)
+      throw error
+    }
+    member.devices += 1
+    return {
+      fd,
+      deviceId: undefined,
+      assertAtRest: () => {},
+      detach: () => {
+        // The kernel refuses to take a group out of its container while a device fd of it is open.
+        closeFd(fd)
+        member.devices -= 1
+        this.#leaveWhenEmpty(member)
+      },
+    }
+  }
+
+  close(): void {
+    closeFd(this.fd)
+  }
+
+  #enter(device: Attachable): Member {
+    const member: Member = { group: GroupHandle.open(device, this.#groupPath(device.group)), devices: 0 }
+    try {
+      member.group.setContainer(this.fd)
+    } catch (error) {
+      member.group.close()
+      throw error
+    }
+    const first = this.empty
+    this.#members.set(device.group, member)
+    try {
+      this.#events.entered(device.group, first)
+    } catch (error) {
+      this.#leaveWhenEmpty(member)
+      throw error
+    }
+    return member
+  }
+
+  #leaveWhenEmpty(member: Member): void {
+    if (member.devices > 0) return
+    this.#members.delete(member.group.id)
+    try {
+      member.group.unsetContainer()
+    } finally {
+      member.group.close()
+    }
+    this.#events.left(this.empty)
+  }
+}

@@ -1,0 +1,51 @@
+import { hugepageBytes, invalidArgument, type MappedMemory, OpenbarError, physicalAddresses } from '@openbar/linux'
+import { makeDmaMemory } from './dma-memory.ts'
+import type { AllocateOptions } from './domain-options.ts'
+import { formatIova, MAX_IOVA, toIova } from './iova.ts'
+
+/** Memory for devices without an IOMMU, and the physical address of its first byte. */
+export interface PhysicalMemory {
+  readonly memory: MappedMemory
+  readonly address: bigint
+}
+
+/**
+ * Makes memory that stands in one piece in the machine's memory, and stays where it is: a hugepage.
+ *
+ * @param size - Bytes, no more than one hugepage.
+ * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` for a chosen address, or more than one hugepage; `ERR_NO_HUGEPAGES`;
+ *   `ERR_IOVA_EXHAUSTED` for a page above the limit; `ERR_PERMISSION`.
+ */
+export function makePhysicalMemory(size: number, options: AllocateOptions): PhysicalMemory {
+  if (options.iova !== undefined) {
+    throw notSupported('an address cannot be chosen', 'Leave iova out: the buffer says where it is.')
+  }
+  const hugepages = options.hugepages === '1GiB' ? '1GiB' : '2MiB'
+  const page = hugepageBytes(hugepages)
+  if (size > page) {
+    throw notSupported(
+      `only a hugepage is one piece, and ${size} bytes are more than one of ${hugepages}`,
+      "Allocate several buffers, or one with hugepages: '1GiB'.",
+    )
+  }
+  const { align = page, maxIova = MAX_IOVA } = options
+  if (align > page) throw invalidArgument('align', align, `no more than a hugepage, ${page} bytes, without an IOMMU`)
+  const limit = toIova(maxIova, 'maxIova')
+  const memory = makeDmaMemory(size, page, { ...options, hugepages })
+  try {
+    const [address = 0n] = physicalAddresses(memory.address, page)
+    if (address + BigInt(page) - 1n <= limit) return { memory, address }
+    throw new OpenbarError('ERR_IOVA_EXHAUSTED', {
+      message: `The kernel gave a hugepage at ${formatIova(address)}, above the limit, ${formatIova(limit)}.`,
+      hint: 'Without an IOMMU nobody can choose: use a device that reaches all memory, or an IOMMU.',
+      context: { size: BigInt(size), ranges: [] },
+    })
+  } catch (error) {
+    memory.revoke()
+    throw error
+  }
+}
+
+function notSupported(what: string, hint: string): OpenbarError<'ERR_NOT_SUPPORTED'> {
+  return new OpenbarError('ERR_NOT_SUPPORTED', { message: `Without an IOMMU ${what}.`, hint, context: { what } })
+}

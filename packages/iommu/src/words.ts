@@ -1,0 +1,35 @@
+/** Eight bytes, as one whole number and as its two halves, low first: typed arrays convert without making bigints on the way. */
+const whole = new BigUint64Array(1)
+const halves = new Uint32Array(whole.buffer)
+
+const HALF = 2 ** 32
+
+/** A 64-bit value as a number: exact for a multiple of a page, and for all below 2^53. */
+export function bigToNumber(value: bigint): number {
+  whole[0] = value
+  return halves[1]! * HALF + halves[0]!
+}
+
+/** A whole number below 2^64 as a bigint. */
+export function numberToBig(value: number): bigint {
+  halves[0] = value >>> 0
+  halves[1] = value / HALF
+  return whole[0]!
+}
+
+/** Whether a bigint has 64 bits at most, and no sign. */
+export function fits64(value: bigint): boolean {
+  whole[0] = value
+  return whole[0] === value
+}
+
+/** Writes a whole number below 2^64 where a struct has a u64. */
+export function writeU64(view: DataView, offset: number, value: number): void {
+  view.setUint32(offset, value >>> 0, true)
+  view.setUint32(offset + 4, value / HALF, true)
+}
+
+/** Reads a u64 of a struct as a number: exact for a multiple of a page. */
+export function readU64(view: DataView, offset: number): number {
+  return view.getUint32(offset + 4, true) * HALF + view.getUint32(offset, true)
+}
