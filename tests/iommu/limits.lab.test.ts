@@ -24,7 +24,7 @@ describe.each(translating(backends))('the limits of a domain on %s', (backend) =
     const bar0 = device.bar(0).map()
     const memory = MappedMemory.anonymous(PAGES * PAGE)
     const pages = Array.from({ length: PAGES }, (_, page) => ({
-      address: memory.address + BigInt(page * PAGE),
+      address: memory.address + page * PAGE,
       size: PAGE,
       words: new Uint32Array(memory.buffer, page * PAGE, PAGE / 4),
     }))

@@ -48,7 +48,7 @@ function cArguments(backend: BackendName): string[] {
     const [cdev] = readdirSync(`/sys/bus/pci/devices/${address}/vfio-dev`)
     return ['iommufd', `/dev/vfio/devices/${cdev}`]
   }
-  const container = (backend as string) === 'iommufd-compat' ? '/dev/iommu' : '/dev/vfio/vfio'
+  const container = backend === 'iommufd-compat' ? '/dev/iommu' : '/dev/vfio/vfio'
   return ['type1', container, `/dev/vfio/${readFunction(address).iommuGroup}`, address]
 }
 
