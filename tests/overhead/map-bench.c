@@ -1,10 +1,11 @@
 /*
  * What mapping costs a C program: the yardstick for domain.map and domain.unmap.
  *
- * usage: map-bench type1 CONTAINER GROUP ADDRESS SIZE ROUNDS CHUNKS     CONTAINER: /dev/vfio/vfio, or /dev/iommu
- *        map-bench iommufd CDEV SIZE ROUNDS CHUNKS
+ * usage: map-bench type1 CONTAINER GROUP ADDRESS FILE SIZE ROUNDS CHUNKS   CONTAINER: /dev/vfio/vfio, or /dev/iommu
+ *        map-bench iommufd CDEV FILE SIZE ROUNDS CHUNKS
  *
- * Opens the device, maps and unmaps SIZE bytes at one address, and prints the nanoseconds of each chunk of ROUNDS rounds.
+ * Opens the device, maps and unmaps the first SIZE bytes of FILE at one address, and prints the nanoseconds of each chunk of
+ * ROUNDS rounds. A file, so that the program that is compared with this one maps the very same pages.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -55,8 +56,8 @@ static int open_or_die(const char *path) {
   return fd;
 }
 
-static void *memory_of(size_t size) {
-  void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+static void *memory_of(const char *path, size_t size) {
+  void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, open_or_die(path), 0);
   if (memory == MAP_FAILED) err(1, "mmap");
   return memory;
 }
@@ -117,15 +118,15 @@ static uint32_t iommufd_ioas(int iommu, const char *cdev) {
 }
 
 int main(int argc, char **argv) {
-  int type1 = argc == 8 && strcmp(argv[1], "type1") == 0;
-  if (!type1 && !(argc == 6 && strcmp(argv[1], "iommufd") == 0)) errx(2, "the head of map-bench.c says how");
+  int type1 = argc == 9 && strcmp(argv[1], "type1") == 0;
+  if (!type1 && !(argc == 7 && strcmp(argv[1], "iommufd") == 0)) errx(2, "the head of map-bench.c says how");
   char **counts = argv + argc - 3;
   size_t size = strtoull(counts[0], NULL, 0);
   long rounds = atol(counts[1]), chunks = atol(counts[2]);
 
   int fd = type1 ? type1_container(argv[2], argv[3], argv[4]) : open_or_die("/dev/iommu");
   uint32_t ioas = type1 ? 0 : iommufd_ioas(fd, argv[2]);
-  void *memory = memory_of(size);
+  void *memory = memory_of(argv[argc - 4], size);
 
   for (long chunk = 0; chunk < chunks; chunk += 1) {
     uint64_t start = now();

@@ -1,34 +1,40 @@
 import { type BackendName, Domain } from '@openbar/iommu'
-import { MappedMemory } from '@openbar/linux'
+import { closeFd, MappedMemory, openFd } from '@openbar/linux'
 import { Device } from '@openbar/vfio'
 
-const IOVA = 0x1000_0000n
+// The counterpart of map-bench.c, by `domain.map` and `domain.unmap`, as a process of its own:
+// map-bench.ts BACKEND ADDRESS FILE SIZE ROUNDS CHUNKS
+// The device has to be bound to vfio-pci. It prints the nanoseconds of each chunk of ROUNDS rounds.
 
-/** How much to measure: bytes of a mapping, rounds of map and unmap in a chunk, and chunks. */
-export interface MapBench {
-  readonly size: number
-  readonly rounds: number
-  readonly chunks: number
-}
+const IOVA = 0x1000_0000
+const PAGE = 4096
+/** V8 has compiled everything on the way long before. */
+const WARM_UP_ROUNDS = 5000
 
-/** Nanoseconds of each chunk of `domain.map` and `domain.unmap`, on code that V8 has optimised. */
-export async function mapBench(backend: BackendName, address: string, bench: MapBench): Promise<number[]> {
-  await using domain = await Domain.open({ backend })
-  await using _device = await Device.open(address, { domain })
-  const memory = MappedMemory.anonymous(bench.size)
-  const options = { iova: IOVA }
-  const rounds = (count: number) => {
-    for (let round = 0; round < count; round += 1) domain.unmap(domain.map(memory, options))
+const [backend, address = '', path = '', ...counts] = process.argv.slice(2)
+const [size = 0, rounds = 0, chunks = 0] = counts.map(Number)
+
+function mapFile(bytes: number): MappedMemory {
+  const file = openFd<'file'>(path)
+  try {
+    return MappedMemory.fromFd(file, { offset: 0, size: bytes, readable: true, writable: true, what: path })
+  } finally {
+    closeFd(file)
   }
-  return Array.from({ length: bench.chunks }, () => {
-    const start = process.hrtime.bigint()
-    rounds(bench.rounds)
-    return Number(process.hrtime.bigint() - start)
-  })
 }
 
-const [backend, address, size, count, chunks] = process.argv.slice(2)
-if (import.meta.main && backend !== undefined && address !== undefined) {
-  const bench = { size: Number(size), rounds: Number(count), chunks: Number(chunks) }
-  for (const nanoseconds of await mapBench(backend as BackendName, address, bench)) console.log(nanoseconds)
+await using domain = await Domain.open({ backend: backend as BackendName })
+await using _device = await Device.open(address, { domain })
+
+function run(memory: MappedMemory, count: number): void {
+  for (let round = 0; round < count; round += 1) domain.unmap(domain.map(memory, { iova: IOVA }))
+}
+
+run(mapFile(PAGE), WARM_UP_ROUNDS)
+const memory = mapFile(size)
+run(memory, 1)
+for (let chunk = 0; chunk < chunks; chunk += 1) {
+  const start = process.hrtime.bigint()
+  run(memory, rounds)
+  console.log(String(process.hrtime.bigint() - start))
 }
