@@ -3,6 +3,7 @@ import { MappedMemory } from '@openbar/linux'
 import { bindDriver } from '@openbar/pci'
 import { Device } from '@openbar/vfio'
 import { describe, expect, it } from 'vitest'
+import { differencesOf } from '../support/backend-differences.ts'
 import { backends } from '../support/backends.ts'
 import { startChild } from '../support/child.ts'
 import { nicAddress } from '../support/nics.ts'
@@ -24,7 +25,7 @@ const groupOf = (state: World, nic: string) =>
 describe.each(backends)('the state of the world on %s', (backend) => {
   const [mine, other] = [nicAddress('e1000e'), nicAddress('e1000')]
   const self = { pid: process.pid, command: expect.any(String) }
-  const holdersOf = (state: World) => state[backend === 'iommufd' ? 'iommufdHolders' : 'containerHolders']
+  const holdersOf = (state: World) => state[backend === 'type1' ? 'containerHolders' : 'iommufdHolders']
 
   it('tells what this process has: domain, device, mappings, pinned memory', async () => {
     const before = world()
@@ -53,10 +54,8 @@ describe.each(backends)('the state of the world on %s', (backend) => {
           },
         ],
       })
-      const { locked, pinned } = state.memory
-      expect(backend === 'iommufd' ? pinned : locked).toBe(
-        (backend === 'iommufd' ? before.memory.pinned : before.memory.locked) + BigInt(6 * PAGE),
-      )
+      const counted = differencesOf(backend).counts === 'VmPin' ? 'pinned' : 'locked'
+      expect(state.memory[counted]).toBe(before.memory[counted] + BigInt(6 * PAGE))
       const group = groupOf(state, mine)
       expect(group).toMatchObject({ id: device.group, viable: true, holders: [self], possibleHolders: [] })
       expect(group.file).toBe(`/dev/vfio/${group.id}`)
