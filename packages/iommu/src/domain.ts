@@ -352,7 +352,8 @@ export class Domain {
       devices: this.#members.devices.map(({ address }) => address),
       ranges: closed ? undefined : this.#backend.ranges(),
       mappings,
-      pinnedBytes: state === 'mapped' ? mappings.reduce((sum, { size }) => sum + size, 0) : 0,
+      // Without a page table, which comes with the first device, an iommufd pins nothing.
+      pinnedBytes: state === 'mapped' && !this.#members.empty ? mappings.reduce((sum, { size }) => sum + size, 0) : 0,
       limits: { mappingsLeft: closed ? undefined : this.#backend.mappingsLeft },
     }
   }

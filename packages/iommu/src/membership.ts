@@ -1,7 +1,8 @@
-import { OpenbarError } from '@openbar/linux'
+import { Errno, isOpenbarError, OpenbarError } from '@openbar/linux'
 import type { AddressSpace } from './address-space.ts'
 import type { Attachable, Attachment } from './attachable.ts'
 import type { Backend, BackendAttachment } from './backend/backend.ts'
+import { memlockError } from './backend/map-error.ts'
 import type { Domain } from './domain.ts'
 import { DomainAttachment } from './domain-attachment.ts'
 import { claimGroup, passGroup } from './groups/group-claims.ts'
@@ -46,7 +47,7 @@ export class Membership {
       return attachment
     } catch (error) {
       leaveGroup()
-      throw error
+      throw this.#explain(error)
     }
   }
 
@@ -98,6 +99,14 @@ export class Membership {
   #left(): void {
     this.#space.rangesChanged()
     if (this.empty) this.#onEmpty()
+  }
+
+  /** An iommufd pins what is mapped only when the first device comes; then it is the device that cannot be let in. */
+  #explain(error: unknown): unknown {
+    if (!isOpenbarError(error, 'ERR_SYSCALL') || error.errno !== Errno.ENOMEM) return error
+    const bytes = Array.from(this.#space.mappings).reduce((sum, { size }) => sum + size, 0)
+    const { syscall = 'ioctl' } = error
+    return memlockError('of all mappings together', BigInt(bytes), { errno: Errno.ENOMEM, syscall, cause: error })
   }
 
   #assertOutside({ address }: Attachable): void {
