@@ -8,7 +8,7 @@ export type { AllocateOptions, DomainOptions, MapOptions, PickOptions } from './
 export type { DomainSnapshot, MappingSnapshot } from './domain-snapshot.ts'
 export type { DmaFault, FaultEvent, FaultsLost, IommuDriver } from './faults/fault-event.ts'
 export { FaultReader } from './faults/fault-reader.ts'
-export type { FaultWatchOptions } from './faults/fault-watch.ts'
+export type { FaultEvents, FaultWatchOptions } from './faults/fault-watch.ts'
 export { type Group, groups, isVfioDriver, type ReservedRegion, readGroup } from './groups/groups.ts'
 export { findHolders } from './groups/holders.ts'
 export type { Iova } from './iova.ts'
