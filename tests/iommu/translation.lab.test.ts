@@ -1,17 +1,15 @@
-import { type DmaAccess, Domain, FaultReader, type Mapping } from '@openbar/iommu'
+import { Domain, FaultReader, type Mapping } from '@openbar/iommu'
 import { describeLab } from '@openbar/lab/guest'
-import { MappedMemory } from '@openbar/linux'
 import { Device } from '@openbar/vfio'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { backends } from '../support/backends.ts'
 import { FOUR_BYTES, SIXTEEN_BYTES, spendFaultRoom } from '../support/fault-room.ts'
 import { NICS, nicAddress } from '../support/nics.ts'
+import { CANARY, isCanary, mapAgain, PAGE, Pages } from '../support/pages.ts'
 import { loopFrame, RawNic } from '../support/raw-nic.ts'
 import { expectedFault, expectReport, firstFault } from '../support/seen-faults.ts'
 
-const PAGE = 4096
 const PAGE_N = BigInt(PAGE)
-const CANARY = 0xc5
 /** The shortest frame that is received as it was sent. */
 const FRAME = 60
 /** A frame that is received so many bytes before a page's end has its last four bytes in the next page. */
@@ -21,38 +19,6 @@ const BASE = 0x4000_0000n
 
 /** Whether a mapping that devices may only write keeps them from reading: on Intel's IOMMU, as QEMU has it, it does not. */
 const writeOnlyIsEnforced = describeLab().iommu !== 'intel'
-
-/** Pages of memory that stand in a row in this program, and that tests map one by one, in any order. */
-class Pages implements Disposable {
-  readonly memory: MappedMemory
-  readonly bytes: Uint8Array
-
-  constructor(count: number) {
-    this.memory = MappedMemory.anonymous(count * PAGE)
-    this.bytes = new Uint8Array(this.memory.buffer).fill(CANARY)
-  }
-
-  page(index: number): Uint8Array {
-    return this.bytes.subarray(index * PAGE, (index + 1) * PAGE)
-  }
-
-  map(domain: Domain, index: number, iova: bigint, access: DmaAccess = 'read-write'): Mapping {
-    const address = this.memory.address + index * PAGE
-    return domain.map({ address, size: PAGE }, { iova, access })
-  }
-
-  [Symbol.dispose](): void {
-    this.memory.revoke()
-  }
-}
-
-/** Maps a memfd's pages once more. */
-function mapAgain({ fd }: MappedMemory): MappedMemory {
-  if (fd === undefined) throw new Error('The memory is no memfd.')
-  return MappedMemory.fromMemoryFd(fd)
-}
-
-const isCanary = (bytes: Uint8Array) => bytes.every((byte) => byte === CANARY)
 
 describe.each(backends)('DMA on %s', (backend) => {
   let faults: FaultReader

@@ -49,7 +49,7 @@ export async function firstFault(
   await faultRoom(calls)
   const watch = faults.events({ device })
   await dma()
-  const timer = setTimeout(() => void watch.return?.(), WITHIN_MS)
+  const timer = setTimeout(() => void watch.return(), WITHIN_MS)
   try {
     for await (const event of watch) if (event.kind === 'fault') return event
     return undefined

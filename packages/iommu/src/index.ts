@@ -12,7 +12,7 @@ export type { AllocateOptions, DomainOptions, MapOptions, PickOptions } from './
 export type { DomainSnapshot, MappingSnapshot } from './domain-snapshot.ts'
 export type { DmaFault, FaultEvent, FaultsLost, IommuDriver } from './faults/fault-event.ts'
 export { FaultReader } from './faults/fault-reader.ts'
-export type { FaultWatchOptions } from './faults/fault-watch.ts'
+export type { FaultEvents, FaultWatchOptions } from './faults/fault-watch.ts'
 export type { GroupHolders } from './groups/group-holders.ts'
 export {
   type Group,
@@ -34,6 +34,7 @@ export { type IovaRanges, iovaRanges } from './iommufd/iova-ranges.ts'
 export { hugePages, type RlimitMode, rlimitMode, setHugePages, setRlimitMode } from './iommufd/options.ts'
 export type { PageRequest, PageRequestGroup } from './iommufd/page-request.ts'
 export { PageTable } from './iommufd/page-table.ts'
+
 export {
   type Invalidation,
   type PageTableData,
@@ -42,6 +43,7 @@ export {
   vtdStage1Invalidation,
   vtdStage1Table,
 } from './iommufd/page-table-data.ts'
+
 export type { DirtyReadOptions, PageTableOptions } from './iommufd/page-table-options.ts'
 export type { VtdCapabilities } from './iommufd/vtd-capabilities.ts'
 export type { Iova } from './iova.ts'

@@ -1,6 +1,6 @@
 import { type Fd, invalidArgument, OpenbarError } from '@openbar/linux'
 import type { FaultEvent } from './fault-event.ts'
-import { FaultWatch, type FaultWatchOptions } from './fault-watch.ts'
+import { type FaultEvents, FaultWatch, type FaultWatchOptions } from './fault-watch.ts'
 import { KernelLog, type LogSource } from './kernel-log.ts'
 import { parseKmsgRecord } from './kmsg-record.ts'
 import { parseFaultEvent } from './parse-fault-event.ts'
@@ -110,7 +110,7 @@ export class FaultReader {
    * const { value } = await watch.next()
    * ```
    */
-  events(options: FaultWatchOptions = {}): AsyncIterableIterator<FaultEvent, undefined, void> {
+  events(options: FaultWatchOptions = {}): FaultEvents {
     this.#assertOpen()
     const device = options.device?.toLowerCase()
     if (device !== undefined && !PCI_ADDRESS.test(device)) {

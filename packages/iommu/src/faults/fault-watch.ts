@@ -12,10 +12,17 @@ export interface FaultWatchOptions {
 }
 
 type Result = IteratorResult<FaultEvent, undefined>
+
+/** Faults as they are reported, for one watcher. Ends when the loop over it is left, or by `return()` or `await using`. */
+export interface FaultEvents extends AsyncIterableIterator<FaultEvent, undefined, void>, AsyncDisposable {
+  return(): Promise<Result>
+  [Symbol.asyncIterator](): this
+}
+
 const DONE: Result = { done: true, value: undefined }
 
 /** What one watcher sees: the events of its device as they come, each once, until it ends. */
-export class FaultWatch implements AsyncIterableIterator<FaultEvent, undefined, void> {
+export class FaultWatch implements FaultEvents {
   readonly #device: string | undefined
   readonly #signal: AbortSignal | undefined
   readonly #onEnd: () => void

@@ -9,6 +9,7 @@ import {
   fileError,
   invalidArgument,
   OpenbarError,
+  readText,
   seekEnd,
 } from '@openbar/linux'
 
@@ -55,7 +56,8 @@ export class KernelLog implements LogSource {
   /** @throws {@link OpenbarError} `ERR_INVALID_ARGUMENT` for a descriptor of another file; `ERR_SYSCALL` (EBADF). */
   static fromFd(value: number): KernelLog {
     const fd = asFd<'file'>(value)
-    if (!isKmsg(fd)) throw invalidArgument('fd', fd, `a file descriptor of ${PATH}, open for reading`)
+    if (!isKmsg(fd) || !isReadable(fd))
+      throw invalidArgument('fd', fd, `a file descriptor of ${PATH}, open for reading`)
     return new KernelLog(fd)
   }
 
@@ -90,6 +92,12 @@ function isKmsg(fd: Fd): boolean {
   } catch (error) {
     throw fileError('fstat', `file descriptor ${fd}`, error)
   }
+}
+
+/** Otherwise it would wait well, and fail when there is something to read. */
+function isReadable(fd: Fd): boolean {
+  const [, flags = '0'] = /^flags:\s*([0-7]+)$/m.exec(readText(`/proc/self/fdinfo/${fd}`) ?? '') ?? []
+  return (Number.parseInt(flags, 8) & constants.O_WRONLY) === 0
 }
 
 function openError(error: unknown): Error {
