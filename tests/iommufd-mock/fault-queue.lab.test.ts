@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FaultQueue, type PageRequestGroup, PageTable } from '@openbar/iommu'
 import { Errno } from '@openbar/linux'
@@ -197,5 +198,10 @@ describe('a fault queue', () => {
       expect(error.errno).toBe(Errno.EOPNOTSUPP)
       expect(error.message).toContain('whose devices may ask for pages')
     }
+  })
+
+  it('leaves the kernel without a warning of its own', () => {
+    const warned = 1 << 9
+    expect(Number(readFileSync('/proc/sys/kernel/tainted', 'utf8')) & warned).toBe(0)
   })
 })

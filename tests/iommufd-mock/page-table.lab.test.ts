@@ -108,6 +108,19 @@ describe('a page table', () => {
     expect((await errorOf('ERR_SYSCALL', () => PageTable.allocate(noSpace, device.deviceId))).errno).toBe(Errno.EINVAL)
   })
 
+  it('that would not reach what is mapped is refused, and the error tells what it would reach', async () => {
+    using context = openIommufd()
+    const device = new MockDevice(context.fd, allocateSpace(context.fd).ioas)
+    const space = allocateSpace(context.fd)
+    const memory = MappedMemory.anonymous(PAGE)
+    mapIn(space, memory, 0n)
+    const error = await errorOf('ERR_DOMAIN_STATE', () => PageTable.allocate(space, device.deviceId))
+    expect(error).toMatchObject({ errno: Errno.EADDRINUSE, context: { state: 'mapped out of reach' } })
+    expect(error.message).toContain('translates 0x1000000-0x7fffffff')
+    destroyIn(context.fd, space.ioas)
+    memory.revoke()
+  })
+
   it('closes once, and its methods throw from then on', async () => {
     using context = openIommufd()
     const space = allocateSpace(context.fd)

@@ -65,10 +65,9 @@ const REQUESTS: readonly (readonly [IoctlRequest<'iommufd'>, AnyStruct, number])
 ]
 
 describe('structs of iommufd', () => {
-  it.each(REQUESTS)(
-    '$name: too short is EINVAL, a tail that is not zero E2BIG, and a zero tail changes nothing',
-    (...row) => {
-      const [request, struct, least] = row
+  it.each(REQUESTS.map((row) => [row[0].name, ...row] as const))(
+    '%s: too short is EINVAL, a tail that is not zero E2BIG, and a zero tail changes nothing',
+    (_, request, struct, least) => {
       using context = openIommufd()
       /** The answer to a struct that says it has this size, and is followed by this byte. */
       const answer = (size: number, tail: number) => {

@@ -58,7 +58,7 @@ export function mapIn(
 }
 
 /** @returns The bytes that were unmapped. */
-export function unmapIn(space: IommufdAddressSpace, iova: bigint, size: number): number {
+export function unmapIn(space: IommufdAddressSpace, iova: bigint, size: number | bigint): number {
   const command = iommuIoasUnmap.allocate()
   command.size = iommuIoasUnmap.size
   command.ioas_id = space.ioas

@@ -37,8 +37,8 @@ const MOST_REQUESTS = 2 ** 20
  * Where the page requests (PRI) of devices come in whose page tables were allocated with it, and where they are
  * answered.
  *
- * A device waits until it is answered. What is not answered when a device is detached from its table the kernel answers as
- * invalid. A device that is attached to another table without being detached must have no open question before:
+ * A device waits until it is answered. What is not answered when a device is detached from its table the kernel answers
+ * as invalid. A device that is attached to another table without being detached must have no open question before:
  * {@link FaultQueue.rejectAll}. Linux 6.12 frees what is open twice then, and goes down.
  *
  * @see linux/iommufd.h, `struct iommu_fault_alloc`, `struct iommu_hwpt_pgfault`
