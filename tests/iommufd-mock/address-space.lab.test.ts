@@ -95,7 +95,7 @@ describe('copyMapping', () => {
     const table = new MockDevice(context.fd, other.ioas).pageTable
     const memory = MappedMemory.anonymous(4 * PAGE)
     for (const half of [0, 1]) {
-      const address = memory.address + BigInt(half * 2 * PAGE)
+      const address = memory.address + half * 2 * PAGE
       mapIn(space, { address, size: 2 * PAGE }, START + BigInt(half * 2 * PAGE))
     }
     const length = 3 * MOCK_PAGE
@@ -114,7 +114,7 @@ describe('copyMapping', () => {
         continue
       }
       copy()
-      const part = { address: memory.address + BigInt(offset), size: length }
+      const part = { address: memory.address + offset, size: length }
       expect(leadsTo(context.fd, table, START, part)).toBe(true)
       unmapIn(other, START, length)
     }

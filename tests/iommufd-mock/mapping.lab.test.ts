@@ -10,12 +10,12 @@ const EVERYTHING = { iova: 0n, size: 2n ** 64n - 1n }
 
 /** Part of some memory, in pages of the mock. */
 const part = ({ address }: MappedMemory, first: number, count: number) => ({
-  address: address + BigInt(first * MOCK_PAGE),
+  address: address + first * MOCK_PAGE,
   size: count * MOCK_PAGE,
 })
-const whole = ({ address }: { address: bigint }, first: number, end: number) => {
+const whole = ({ address }: { address: number }, first: number, end: number) => {
   const start = Math.floor((first * MOCK_PAGE) / PAGE)
-  return { address: address + BigInt(start * PAGE), size: (Math.ceil((end * MOCK_PAGE) / PAGE) - start) * PAGE }
+  return { address: address + start * PAGE, size: (Math.ceil((end * MOCK_PAGE) / PAGE) - start) * PAGE }
 }
 const at = (page: number) => START + BigInt(page * PAGE)
 

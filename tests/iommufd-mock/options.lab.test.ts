@@ -48,7 +48,7 @@ describe('large pages of an address space', () => {
     using context = openIommufd()
     const space = allocateSpace(context.fd)
     const memory = MappedMemory.anonymous(2 * PAGE)
-    const half = { address: memory.address + BigInt(MOCK_PAGE), size: PAGE }
+    const half = { address: memory.address + MOCK_PAGE, size: PAGE }
     const iova = MOCK_APERTURE.start
     mapIn(space, { address: memory.address, size: PAGE }, iova)
     setHugePages(space, false)

@@ -52,7 +52,7 @@ describe('a page table', () => {
     const device = new MockDevice(context.fd, space.ioas)
     const memory = MappedMemory.anonymous(2 * PAGE)
     const first = { address: memory.address, size: PAGE }
-    const second = { address: memory.address + BigInt(PAGE), size: PAGE }
+    const second = { address: memory.address + PAGE, size: PAGE }
     mapIn(space, first, MOCK_APERTURE.start)
     const table = PageTable.allocate(space, device.deviceId)
     expect(table).toMatchObject({ dirtyTracking: false, nestParent: false, parent: undefined, closed: false })

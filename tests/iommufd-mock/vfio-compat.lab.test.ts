@@ -59,7 +59,7 @@ function mapRequest(memory: MappedMemory) {
   const map = vfioIommuType1DmaMap.allocate()
   map.argsz = vfioIommuType1DmaMap.size
   map.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE
-  map.vaddr = memory.address
+  map.vaddr = BigInt(memory.address)
   map.iova = START
   map.size = BigInt(memory.size)
   return map

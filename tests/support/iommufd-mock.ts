@@ -146,7 +146,7 @@ export function leadsTo(fd: Fd<'iommufd'>, table: number, iova: bigint, memory: 
   const command = checkMapCommand(table, (command) => {
     command.iova = iova
     command.length = BigInt(memory.size)
-    command.uptr = memory.address
+    command.uptr = BigInt(memory.address)
   })
   return tryIoctl(fd, IOMMU_TEST, command) === 0
 }
@@ -155,7 +155,7 @@ export function leadsTo(fd: Fd<'iommufd'>, table: number, iova: bigint, memory: 
 export function isPinned(fd: Fd<'iommufd'>, memory: Memory, times: number): boolean {
   const command = checkReferencesCommand(0, (command) => {
     command.length = BigInt(memory.size)
-    command.uptr = memory.address
+    command.uptr = BigInt(memory.address)
     command.refs = times
   })
   return tryIoctl(fd, IOMMU_TEST, command) === 0

@@ -51,7 +51,7 @@ export function mapIn(
     (access === 'write' ? 0 : IOMMU_IOAS_MAP_READABLE) |
     (access === 'read' ? 0 : IOMMU_IOAS_MAP_WRITEABLE)
   command.ioas_id = space.ioas
-  command.user_va = memory.address
+  command.user_va = BigInt(memory.address)
   command.length = BigInt(memory.size)
   command.iova = iova
   ioctl(space.fd, IOMMU_IOAS_MAP, command, `0x${iova.toString(16)}`)

@@ -24,7 +24,7 @@ export class Pages implements Disposable {
   }
 
   map(domain: Domain, index: number, iova: bigint, access: DmaAccess = 'read-write'): Mapping {
-    const address = this.#memory.address + BigInt(index * PAGE)
+    const address = this.#memory.address + index * PAGE
     return domain.map({ address, size: PAGE }, { iova, access })
   }
 

@@ -50,7 +50,7 @@ export async function openContainer(address: string): Promise<Type1Container> {
       const map = vfioIommuType1DmaMap.allocate()
       map.argsz = vfioIommuType1DmaMap.size
       map.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE
-      map.vaddr = memory.address
+      map.vaddr = BigInt(memory.address)
       map.iova = iova
       map.size = BigInt(memory.size)
       ioctl(fd, VFIO_IOMMU_MAP_DMA, map, 'the container')
