@@ -61,7 +61,7 @@ describe('mapping for the mock', () => {
     using context = openIommufd()
     const space = allocateSpace(context.fd)
     new MockDevice(context.fd, space.ioas)
-    const nothing = { address: 0x1000n, size: 2 * PAGE }
+    const nothing = { address: 0x1000, size: 2 * PAGE }
     expect((await errorOf('ERR_SYSCALL', () => mapIn(space, nothing, START))).errno).toBe(Errno.EFAULT)
     expect((await errorOf('ERR_SYSCALL', () => unmapIn(space, START, 2 * PAGE))).errno).toBe(Errno.ENOENT)
   })
