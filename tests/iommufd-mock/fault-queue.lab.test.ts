@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FaultQueue, type PageRequestGroup, PageTable } from '@openbar/iommu'
-import { Errno } from '@openbar/linux'
+import { Errno, OpenbarError } from '@openbar/linux'
 import { describe, expect, it } from 'vitest'
 import { errorOf } from '../support/error-of.ts'
 import { allocateSpace, openIommufd } from '../support/iommufd.ts'
@@ -198,6 +198,28 @@ describe('a fault queue', () => {
       expect(error.errno).toBe(Errno.EOPNOTSUPP)
       expect(error.message).toContain('whose devices may ask for pages')
     }
+  })
+
+  it('and its page tables are closed after their context too', () => {
+    const before = processState()
+    const context = openIommufd()
+    let closed = false
+    const handle = {
+      get fd() {
+        if (closed) throw new OpenbarError('ERR_CLOSED', { message: 'Closed.', context: { what: 'context' } })
+        return context.fd
+      },
+    }
+    const { ioas } = allocateSpace(context.fd)
+    const { deviceId } = new MockDevice(context.fd, ioas)
+    const space = Object.assign(handle, { ioas })
+    const parent = PageTable.allocate(space, deviceId, { nestParent: true })
+    const queue = FaultQueue.allocate(space)
+    const table = PageTable.allocate(space, deviceId, { parent, data, faultQueue: queue })
+    context[Symbol.dispose]()
+    closed = true
+    for (const each of [table, parent, queue]) each.close()
+    expect(processState()).toEqual(before)
   })
 
   it('leaves the kernel without a warning of its own', () => {

@@ -1,6 +1,8 @@
-import type { Fd } from '@openbar/linux'
+import { type Fd, isOpenbarError } from '@openbar/linux'
 
-/** An open /dev/iommu. `fd` may throw `ERR_CLOSED` once it was closed. */
+/**
+ * An open /dev/iommu. Once it was closed, `fd` has to throw `ERR_CLOSED`: the number may be that of another file by then.
+ */
 export interface IommufdContextHandle {
   readonly fd: Fd<'iommufd'>
 }
@@ -18,4 +20,14 @@ export interface IommufdContextHandle {
 export interface IommufdAddressSpace extends IommufdContextHandle {
   /** The kernel's number of the address space. */
   readonly ioas: number
+}
+
+/** The context's file descriptor; `undefined` once it was closed, and the kernel has taken back all that was in it. */
+export function fdUnlessClosed(context: IommufdContextHandle): Fd<'iommufd'> | undefined {
+  try {
+    return context.fd
+  } catch (error) {
+    if (isOpenbarError(error, 'ERR_CLOSED')) return undefined
+    throw error
+  }
 }

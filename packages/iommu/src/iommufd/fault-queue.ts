@@ -16,7 +16,7 @@ import {
   syscallError,
   tryIoctl,
 } from '@openbar/linux'
-import type { IommufdContextHandle } from './address-space.ts'
+import { fdUnlessClosed, type IommufdContextHandle } from './address-space.ts'
 import { destroyObject, inUseError } from './destroy-object.ts'
 import { PAGE_REQUEST_SIZE, type PageRequestGroup, parsePageRequests } from './page-request.ts'
 import { refusal } from './refusal.ts'
@@ -217,7 +217,8 @@ export class FaultQueue {
       // The kernel takes its file for a user of the queue.
       closeFd(this.#fd)
     }
-    destroyObject(this.#context.fd, this.id, this.#name, () => 'a page table')
+    const context = fdUnlessClosed(this.#context)
+    if (context !== undefined) destroyObject(context, this.id, this.#name, () => 'a page table')
     this.#state = 'closed'
   }
 

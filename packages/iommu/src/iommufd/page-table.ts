@@ -17,7 +17,7 @@ import {
 import { type DirtyBitmap, type DirtyRange, dirtyRanges } from '../dirty/dirty-bitmap.ts'
 import { trackingOffError } from '../dirty/dirty-errors.ts'
 import type { Iova } from '../iova.ts'
-import type { IommufdAddressSpace } from './address-space.ts'
+import { fdUnlessClosed, type IommufdAddressSpace } from './address-space.ts'
 import { destroyObject } from './destroy-object.ts'
 import { invalidatePageTable } from './invalidate-page-table.ts'
 import { iovaRanges } from './iova-ranges.ts'
@@ -243,7 +243,8 @@ export class PageTable {
   close(): void {
     if (this.#closed) return
     const holders = () => this.#children.describe() ?? 'a device that is attached to it'
-    destroyObject(this.#fd, this.id, this.#name, holders)
+    const fd = fdUnlessClosed(this.#space)
+    if (fd !== undefined) destroyObject(fd, this.id, this.#name, holders)
     this.#closed = true
     this.#tracking = false
     for (const release of this.#holds) release()
