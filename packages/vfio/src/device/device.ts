@@ -206,7 +206,7 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
    * goes on working, and windows and interrupts stay. Otherwise it leaves first, as in {@link Device.unsetDomain}.
    *
    * @throws {@link OpenbarError} `ERR_CLOSED`, also for a closed domain; and what {@link Domain.attach} and
-   *   {@link Domain.moveGroup} throw. Where it is not one step, the device may be in no domain then.
+   *   {@link Domain.moveGroup} throw. The device is where it was then, or, if it is not let in there again, in no domain.
    *
    * @example
    * ```ts
