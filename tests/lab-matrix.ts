@@ -64,6 +64,17 @@ export const labMatrix: readonly MatrixRow[] = [
     files: sharedGroup,
   },
   {
+    machine: {
+      kernel: 'iommufd',
+      iommu: 'intel',
+      nics: [e1000e],
+      memoryMiB: 4096,
+      append: ['hugepagesz=1G', 'hugepages=1'],
+    },
+    backends: ['iommufd', 'type1'],
+    files: ['tests/hugepages-1g/'],
+  },
+  {
     machine: { kernel: 'distro', iommu: 'none', nics: [e1000, e1000e] },
     backends: [],
     files: ['tests/no-iommu/'],
@@ -79,6 +90,12 @@ export const labMatrix: readonly MatrixRow[] = [
     machine: { kernel: 'iommufd', iommu: 'intel', nics: [e1000e], icount: true },
     backends: ['iommufd', 'iommufd-compat', 'type1'],
     files: ['tests/overhead/'],
+  },
+  // The mock IOMMU of the kernel's own tests works only where there is no other.
+  {
+    machine: { kernel: 'iommufd', iommu: 'none', nics: [e1000e] },
+    backends: [],
+    files: ['tests/iommufd-mock/'],
   },
 ]
 

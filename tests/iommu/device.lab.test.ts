@@ -49,9 +49,10 @@ describe.each(backends)('a device on %s', (backend) => {
     expect(device.bar(0).map().read32(STATUS) & STATUS_LINK_UP).toBe(STATUS_LINK_UP)
   })
 
-  it('moves between domains, and its old windows stay dead', async () => {
+  it('moves between domains by way of none, and its old windows stay dead', async () => {
     await using one = await Domain.open({ backend })
-    await using other = await Domain.open({ backend })
+    // On iommufd a context of its own: within one, the device would be moved in one step.
+    await using other = await Domain.open({ backend, isolated: true })
     await using device = await Device.open(nicAddress('e1000e'), { domain: one, bind: true })
     const window = device.bar(0).map()
     device.setDomain(other)

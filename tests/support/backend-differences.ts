@@ -12,7 +12,7 @@ export interface BackendDifferences {
 
 const differences: Readonly<Record<BackendName, BackendDifferences>> = {
   iommufd: { translates: true, mappingLimit: undefined, counts: 'VmPin' },
-  'iommufd-compat': { translates: true, mappingLimit: undefined, counts: 'VmLck' },
+  'iommufd-compat': { translates: true, mappingLimit: undefined, counts: 'VmPin' },
   type1: { translates: true, mappingLimit: 65_535, counts: 'VmLck' },
   'unsafe-noiommu': { translates: false, mappingLimit: undefined, counts: 'VmLck' },
 }

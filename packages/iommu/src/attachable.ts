@@ -1,5 +1,6 @@
 import type { Fd } from '@openbar/linux'
 import type { Domain } from './domain.ts'
+import type { PageTable } from './iommufd/page-table.ts'
 
 /**
  * What a domain has to know of a device that joins it. `Device` of `@openbar/vfio` implements it.
@@ -37,6 +38,14 @@ export interface Attachment {
   readonly domain: Domain
   /** The kernel's number for the device in its iommufd context; `undefined` on other backends. */
   readonly deviceId: number | undefined
+  /**
+   * Has the device's group translated by a page table of the domain's address space, or, without one, by the table that the kernel
+   * makes by itself. It is one step: at no time is the device without a table.
+   *
+   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` on backends other than iommufd; `ERR_CLOSED` for a table that was closed;
+   *   `ERR_SYSCALL` when the kernel refuses; nothing is changed then.
+   */
+  usePageTable(table: PageTable | undefined): void
   /**
    * Takes the device out of the domain and closes its fd. The caller has stopped its DMA and let go of its regions
    * before. Further calls do nothing.

@@ -169,7 +169,54 @@ describe('Domain.unmap', () => {
   })
 })
 
+describe('Domain.unmapAll', () => {
+  test('takes all mappings, with as few steps as the buffers between them allow, and answers the bytes', () => {
+    const { backend, domain } = open()
+    for (const iova of [0x1000, 0x2000, 0x8000]) domain.map(memory(), { iova })
+    const buffer = domain.allocate(4096)
+    domain.map(memory(2), { iova: 0x2000_0000 })
+    const steps: bigint[] = []
+    backend.refuseUnmap = (iova) => void steps.push(iova)
+    expect(domain.unmapAll()).toBe(5 * 4096)
+    expect(steps).toEqual([0x1000n, 0x2000_0000n])
+    expect([...backend.mapped.keys()]).toEqual([buffer.iova])
+    expect(domain.snapshot().mappings).toMatchObject([{ iova: buffer.iova, kind: 'buffer' }])
+    expect(domain.unmapAll()).toBe(0)
+    domain.close()
+  })
+})
+
+describe('Domain.pickIova', () => {
+  test('picks without taking', () => {
+    const { domain } = open()
+    expect([domain.pickIova(4096), domain.pickIova(4096)]).toEqual([0x100_0000n, 0x100_0000n])
+    domain.map(memory(), { iova: domain.pickIova(1) })
+    expect(domain.pickIova(4096, { align: 0x1_0000 })).toBe(0x101_0000n)
+    domain.close()
+    expect(thrownBy(() => domain.pickIova(4096)).code).toBe('ERR_CLOSED')
+  })
+})
+
 describe('Domain.allocate', () => {
+  test('puts 2 MiB and more on the bounds of large pages, where there is such a place', () => {
+    const { backend, domain } = open({ ranges: [{ start: 0x100_0000n, last: 0x16f_ffffn }] })
+    domain.map(memory(), { iova: 0x100_0000 })
+    const first = domain.allocate(2 * 1024 * 1024)
+    expect(first.iova).toBe(0x120_0000n)
+    // Only 0x1400000 to 0x16fffff is left that is large enough, and on no such bounds.
+    const second = domain.allocate(3 * 1024 * 1024)
+    expect([second.iova, backend.mapped.has(second.iova)]).toEqual([0x140_0000n, true])
+    domain.close()
+  })
+
+  test('makes memory that others can map, when asked', () => {
+    const { domain } = open()
+    const buffer = domain.allocate(4096, { shared: true })
+    expect(buffer.memory.fd).toBeGreaterThan(2)
+    expect(domain.allocate(4096).memory.fd).toBeUndefined()
+    domain.close()
+  })
+
   test('gives zeroed memory in whole pages, mapped, at the lowest free address from 16 MiB on', () => {
     const { backend, domain } = open()
     domain.map(memory(), { iova: 0x100_0000 })
@@ -214,6 +261,8 @@ describe('Domain.allocate', () => {
     [4096, { align: 2 ** 53 - 1 }, 'align'],
     [4096, { maxIova: -1 }, 'maxIova'],
     [4096, { access: 'all' as 'read' }, 'access'],
+    [4096, { hugepages: '4KiB' as '2MiB' }, 'hugepages'],
+    [4096, { shared: 'yes' as unknown as boolean }, 'shared'],
   ])('refuses %d bytes with %o, and maps nothing', (size, options, argument) => {
     const { backend, domain } = open()
     expect(thrownBy(() => domain.allocate(size, options))).toMatchObject({

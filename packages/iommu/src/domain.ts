@@ -1,18 +1,21 @@
-import { isOpenbarError, type MappedMemory, OpenbarError } from '@openbar/linux'
+import { invalidArgument, isOpenbarError, type MappedMemory, OpenbarError } from '@openbar/linux'
 import { AddressSpace } from './address-space.ts'
 import { assertChoice } from './assert-choice.ts'
 import type { Attachable, Attachment } from './attachable.ts'
 import type { Backend, BackendName } from './backend/backend.ts'
 import { BACKEND_NAMES, openBackend } from './backend/select-backend.ts'
+import type { DirtyTracking } from './dirty/dirty-tracking.ts'
 import { DmaBuffer } from './dma-buffer.ts'
 import { makeDmaMemory } from './dma-memory.ts'
-import { DomainAttachment } from './domain-attachment.ts'
+import { assertNoBuffer, cannotShareError, noIovasError } from './domain-errors.ts'
 import { DomainMapping } from './domain-mapping.ts'
 import type { AllocateOptions, DomainOptions, MapOptions, PickOptions } from './domain-options.ts'
 import type { DomainSnapshot } from './domain-snapshot.ts'
-import { claimGroup, passGroup } from './groups/group-claims.ts'
+import type { IommufdAddressSpace } from './iommufd/address-space.ts'
+import { copyMapping } from './iommufd/copy-mapping.ts'
 import { assertSize, type Iova } from './iova.ts'
 import type { MappableMemory, Mapping } from './mapping.ts'
+import { Membership } from './membership.ts'
 import { makePhysicalMemory } from './physical-memory.ts'
 import { placementOf } from './placement.ts'
 import { bigToNumber, numberToBig } from './words.ts'
@@ -43,12 +46,15 @@ export class Domain {
   readonly id: number
   readonly #backend: Backend
   readonly #space: AddressSpace
-  readonly #attachments = new Set<DomainAttachment>()
+  readonly #members: Membership
   #state: DomainSnapshot['state'] = 'open'
 
   private constructor(backend: Backend) {
     this.#backend = backend
     this.#space = new AddressSpace(backend)
+    this.#members = new Membership(this, backend, this.#space, () => {
+      if (this.#state === 'closing') this.#finish()
+    })
     this.id = registerDomain(this)
   }
 
@@ -82,6 +88,42 @@ export class Domain {
   /** Whether the caller has closed it. */
   get closed(): boolean {
     return this.#state !== 'open'
+  }
+
+  /**
+   * The domain in iommufd's terms, for {@link PageTable}, {@link hardwareInfo} and what else iommufd has; `undefined` on other
+   * backends.
+   *
+   * @throws {@link OpenbarError} `ERR_CLOSED`.
+   *
+   * @example
+   * ```ts
+   * if (domain.iommufd) console.log(hardwareInfo(domain.iommufd.fd, device.attachment.deviceId).type)
+   * ```
+   */
+  get iommufd(): IommufdAddressSpace | undefined {
+    this.#assertOpen()
+    return this.#backend.iommufd
+  }
+
+  /**
+   * Tells which pages devices have written; off at first.
+   *
+   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` on backends that cannot; whether the IOMMU can is seen at the start.
+   *   `ERR_CLOSED`.
+   *
+   * @example
+   * ```ts
+   * domain.dirtyTracking.start()
+   * const written = domain.dirtyTracking.read(buffer.iova, buffer.size)
+   * ```
+   */
+  get dirtyTracking(): DirtyTracking {
+    this.#assertOpen()
+    return this.#backend.dirtyTracking(
+      () => this.#members.inner,
+      () => [...this.#space.mappings],
+    )
   }
 
   /**
@@ -153,6 +195,44 @@ export class Domain {
   }
 
   /**
+   * Lets the domain's devices reach memory that another domain has mapped, without pinning it once more. The two mappings are
+   * independent from then on.
+   *
+   * @param source - A domain on the same iommufd context.
+   * @param range - One whole mapping, or buffer, of the other domain.
+   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` unless both domains are on iommufd and share a context; `ERR_NOT_MAPPED` when
+   *   the range is no mapping there; `ERR_INVALID_ARGUMENT` for a right that the other one does not have; and as
+   *   {@link Domain.map}. Nothing is mapped then.
+   *
+   * @example
+   * ```ts
+   * const mapping = domain.mapFrom(other, buffer, { iova: 0x4000_0000, access: 'read' })
+   * ```
+   */
+  mapFrom(source: Domain, range: { readonly iova: Iova; readonly size: number }, options: MapOptions): Mapping {
+    this.#assertOpen()
+    source.#assertOpen()
+    const { iova, access = 'read-write' } = options
+    const space = this.#backend.iommufd
+    const from = source.#backend.iommufd
+    if (space === undefined || from === undefined || space.fd !== from.fd) throw cannotShareError()
+    assertSize(range.size)
+    const [original, ...more] = source.#space.wholeMappings(range.iova, range.size)
+    if (original === undefined || more.length > 0)
+      throw invalidArgument('range', range, 'one mapping of the other domain')
+    const mapping = this.#space.plan(original.memory, iova, access)
+    this.#space.adopt(mapping)
+    try {
+      const { iova: fromIova, size } = original
+      copyMapping(space.fd, { from: from.ioas, fromIova, to: space.ioas, toIova: mapping.iova, size, access })
+    } catch (error) {
+      this.#space.forget(mapping)
+      throw error
+    }
+    return mapping
+  }
+
+  /**
    * Picks a free address for memory of a size: the lowest from 16 MiB on that all devices of the domain can reach. It is not
    * taken before something is mapped there.
    *
@@ -169,7 +249,7 @@ export class Domain {
     this.#assertOpen()
     assertSize(size)
     if (!this.#backend.translates) throw noIovasError()
-    return numberToBig(this.#space.place(placementOf(size, this.#space.pageSize, options, this.#devices())))
+    return numberToBig(this.#space.place(placementOf(size, this.#space.pageSize, options, this.#members.devices)))
   }
 
   /**
@@ -191,15 +271,15 @@ export class Domain {
     const { access = 'read-write' } = options
     if (!this.#backend.translates) {
       // An option that is wrong is so on every backend.
-      placementOf(size, this.#space.pageSize, options, this.#devices())
+      placementOf(size, this.#space.pageSize, options, this.#members.devices)
       const { memory, address } = makePhysicalMemory(size, options)
-      const mapping = new DomainMapping(bigToNumber(address), memory, bigToNumber(memory.address), access)
+      const mapping = new DomainMapping(bigToNumber(address), memory, memory.address, access)
       this.#space.adopt(mapping)
       return this.#keep(mapping, memory, address)
     }
     const { pageSize } = this.#space
     // Looked at before memory is made, which can take long.
-    if (options.iova === undefined) placementOf(size, pageSize, options, this.#devices())
+    if (options.iova === undefined) placementOf(size, pageSize, options, this.#members.devices)
     const memory = makeDmaMemory(size, pageSize, options)
     try {
       return this.#keep(this.#space.map(memory, options.iova ?? this.#placeMemory(memory, options), access), memory)
@@ -224,18 +304,7 @@ export class Domain {
    */
   attach(device: Attachable): Attachment {
     this.#assertOpen()
-    this.#assertOutside(device)
-    const leaveGroup = claimGroup(device, this)
-    try {
-      const inner = this.#backend.attach(device, () => this.#space.makeRemembered())
-      const attachment = new DomainAttachment(device, inner, this, (left) => left.domain.#release(left, leaveGroup))
-      this.#attachments.add(attachment)
-      this.#space.rangesChanged()
-      return attachment
-    } catch (error) {
-      leaveGroup()
-      throw error
-    }
+    return this.#members.attach(device)
   }
 
   /**
@@ -257,19 +326,7 @@ export class Domain {
    */
   moveGroup(group: number, to: Domain): boolean {
     to.#assertOpen()
-    const moving = [...this.#attachments].filter(({ device }) => device.group === group)
-    const [first] = moving
-    if (first === undefined) throw notHereError(group)
-    if (to === this) return true
-    if (this.#backend.replaceable(to.#backend)) {
-      this.#replaceGroup(first, moving, to)
-      return true
-    }
-    for (const { device } of moving) assertMovable(device)
-    for (const { device } of moving) device.leaving?.()
-    for (const attachment of moving) attachment.detach()
-    for (const { device } of moving) device.arrived?.(to.attach(device))
-    return false
+    return this.#members.moveGroup(group, to.#members)
   }
 
   /**
@@ -292,10 +349,11 @@ export class Domain {
       id: this.id,
       backend: this.backend,
       state: this.#state,
-      devices: this.#devices().map(({ address }) => address),
+      devices: this.#members.devices.map(({ address }) => address),
       ranges: closed ? undefined : this.#backend.ranges(),
       mappings,
-      pinnedBytes: state === 'mapped' ? mappings.reduce((sum, { size }) => sum + size, 0) : 0,
+      // Without a page table, which comes with the first device, an iommufd pins nothing.
+      pinnedBytes: state === 'mapped' && !this.#members.empty ? mappings.reduce((sum, { size }) => sum + size, 0) : 0,
       limits: { mappingsLeft: closed ? undefined : this.#backend.mappingsLeft },
     }
   }
@@ -307,7 +365,7 @@ export class Domain {
   close(): void {
     if (this.#state !== 'open') return
     this.#state = 'closing'
-    if (this.#attachments.size === 0) this.#finish()
+    if (this.#members.empty) this.#finish()
   }
 
   [Symbol.dispose](): void {
@@ -318,14 +376,10 @@ export class Domain {
     this.close()
   }
 
-  #devices(): Attachable[] {
-    return Array.from(this.#attachments, ({ device }) => device)
-  }
-
   /** Where a buffer goes: on the bounds of a large page if it fills one, and somewhere all the same if there is no such place. */
   #placeMemory(memory: MappedMemory, options: AllocateOptions): bigint {
     const { pageSize } = this.#space
-    const least = placementOf(memory.size, pageSize, options, this.#devices())
+    const least = placementOf(memory.size, pageSize, options, this.#members.devices)
     const large = memory.size >= LARGE_PAGE ? Math.max(memory.pageSize, LARGE_PAGE) : pageSize
     if (large <= least.align) return numberToBig(this.#space.place(least))
     try {
@@ -345,35 +399,6 @@ export class Domain {
     return mapping.buffer
   }
 
-  #release(attachment: DomainAttachment, leaveGroup: () => void): void {
-    attachment.inner.assertAtRest()
-    attachment.attached = false
-    this.#attachments.delete(attachment)
-    try {
-      attachment.inner.detach()
-    } finally {
-      leaveGroup()
-      this.#devicesLeft()
-    }
-  }
-
-  #replaceGroup(first: DomainAttachment, moving: readonly DomainAttachment[], to: Domain): void {
-    this.#backend.replace(first.device, first.inner, to.#backend)
-    passGroup(first.device.group, to)
-    for (const attachment of moving) {
-      this.#attachments.delete(attachment)
-      to.#attachments.add(attachment)
-      attachment.domain = to
-    }
-    to.#space.rangesChanged()
-    this.#devicesLeft()
-  }
-
-  #devicesLeft(): void {
-    if (this.#state === 'closing' && this.#attachments.size === 0) this.#finish()
-    else this.#space.rangesChanged()
-  }
-
   #finish(): void {
     this.#state = 'closed'
     forgetDomain(this)
@@ -388,15 +413,6 @@ export class Domain {
     }
   }
 
-  #assertOutside({ address }: Attachable): void {
-    if (!this.#devices().some((device) => device.address === address)) return
-    throw new OpenbarError('ERR_DEVICE_BUSY', {
-      message: `${address} is in this domain already.`,
-      hint: 'Use the device that was opened first, or close it.',
-      context: { address, holders: [] },
-    })
-  }
-
   #assertOpen(): void {
     if (this.#state === 'open') return
     throw new OpenbarError('ERR_CLOSED', {
@@ -405,38 +421,4 @@ export class Domain {
       context: { what: 'domain' },
     })
   }
-}
-
-function assertNoBuffer({ buffer, size, iova }: DomainMapping): void {
-  if (buffer === undefined) return
-  throw new OpenbarError('ERR_DOMAIN_STATE', {
-    message: `The ${size} bytes at 0x${iova.toString(16)} belong to a buffer.`,
-    hint: 'Close the buffer; that unmaps it.',
-    context: { state: 'allocated' },
-  })
-}
-
-function notHereError(group: number): OpenbarError<'ERR_DOMAIN_STATE'> {
-  return new OpenbarError('ERR_DOMAIN_STATE', {
-    message: `No device of IOMMU group ${group} is in this domain.`,
-    hint: 'Let one in first: Device.open(address, { domain }).',
-    context: { state: 'without the group' },
-  })
-}
-
-function noIovasError(): OpenbarError<'ERR_NOT_SUPPORTED'> {
-  return new OpenbarError('ERR_NOT_SUPPORTED', {
-    message: 'Without an IOMMU no address can be picked: there are only physical ones.',
-    hint: 'Use domain.allocate(size): its iova is the physical address.',
-    context: { what: 'IOVAs' },
-  })
-}
-
-function assertMovable({ address, leaving, arrived }: Attachable): void {
-  if (leaving !== undefined && arrived !== undefined) return
-  throw new OpenbarError('ERR_NOT_SUPPORTED', {
-    message: `${address} cannot be moved to that domain in one step, and does not say how to let go of it.`,
-    hint: 'Detach it, and attach it to the other domain.',
-    context: { what: 'moving a device' },
-  })
 }

@@ -16,6 +16,7 @@ export { physicalAddresses } from './memory/physical-addresses.ts'
 export type { MapFileOptions } from './memory/region-pages.ts'
 export { queryInfo, tryQueryInfo } from './query-info.ts'
 export { preadExactly, pwriteExactly } from './region-io.ts'
+export { seekEnd } from './seek-end.ts'
 export {
   defineStruct,
   type FieldLayout,
@@ -26,5 +27,9 @@ export {
 } from './struct.ts'
 export * from './sysfs/index.ts'
 export * from './uapi/iommufd.ts'
+export * from './uapi/iommufd-faults.ts'
+export * from './uapi/iommufd-newer.ts'
+export * from './uapi/iommufd-page-tables.ts'
 export * from './uapi/vfio.ts'
+export * from './uapi/vfio-dirty-pages.ts'
 export { type WaitOptions, waitUntil } from './wait-until.ts'

@@ -1,6 +1,10 @@
 import type { Fd, InclusiveRange } from '@openbar/linux'
 import type { DmaAccess } from '../access.ts'
 import type { Attachable } from '../attachable.ts'
+import type { DirtyTracking } from '../dirty/dirty-tracking.ts'
+import type { IommufdAddressSpace } from '../iommufd/address-space.ts'
+import type { PageTable } from '../iommufd/page-table.ts'
+import type { Mapping } from '../mapping.ts'
 
 /**
  * The kernel interfaces that a domain can stand on.
@@ -30,6 +34,8 @@ export interface BackendAttachment {
   readonly deviceId: number | undefined
   /** Throws `ERR_DOMAIN_STATE` while the device may still write to memory that is about to be given back: without an IOMMU. */
   assertAtRest(): void
+  /** Has the device's group translated by a page table of an iommufd, or by the kernel's own again; `ERR_NOT_SUPPORTED` elsewhere. */
+  usePageTable(table: PageTable | undefined): void
   /** Takes the device out and closes its fd. Called once. */
   detach(): void
 }
@@ -62,10 +68,14 @@ export interface Backend {
   /** Whether {@link Backend.replace} can move devices to another backend: both are address spaces of one iommufd context. */
   replaceable(other: Backend): boolean
   /**
-   * Moves the whole group of a device to another backend's address space, in one step: at no time is it in none. When it throws,
+   * Moves the devices of a group to another backend's address space, in one step: at no time is one in none. When it throws,
    * nothing has changed.
    */
-  replace(device: Attachable, attachment: BackendAttachment, other: Backend): void
+  replace(group: readonly BackendAttachment[], other: Backend): void
+  /** The address space in iommufd's terms; `undefined` on other backends. */
+  readonly iommufd: IommufdAddressSpace | undefined
+  /** Tells which pages devices have written; always the same object. `ERR_NOT_SUPPORTED` where nothing can. */
+  dirtyTracking(devices: () => readonly BackendAttachment[], mappings: () => readonly Mapping[]): DirtyTracking
   /** Gives everything back to the kernel. Only without devices. */
   close(): void
 }

@@ -2,6 +2,7 @@ import { closeFd, type Fd } from '@openbar/linux'
 import type { Attachable } from '../attachable.ts'
 import { GroupHandle } from '../groups/group-handle.ts'
 import type { BackendAttachment } from './backend.ts'
+import { refusePageTable } from './refusals.ts'
 
 /** A group in the container, and how many of its devices are open. */
 interface Member {
@@ -9,13 +10,8 @@ interface Member {
   devices: number
 }
 
-/** What a container does when groups come and go. */
-export interface GroupEvents {
-  /** A group was set, and its devices are not open yet. What it throws takes the group out again. */
-  entered(group: number, first: boolean): void
-  /** A group was taken out. */
-  left(last: boolean): void
-}
+/** What happens when a group is set, before its devices are opened. What it throws takes the group out again. */
+export type GroupEntered = (group: number, first: boolean) => void
 
 /**
  * A VFIO container, or an iommufd in the place of one, and the groups that are set in it.
@@ -24,17 +20,17 @@ export interface GroupEvents {
  */
 export class GroupContainer {
   readonly fd: Fd<'container'>
-  readonly #events: GroupEvents
+  readonly #entered: GroupEntered
   readonly #groupPath: (group: number) => string
   readonly #members = new Map<number, Member>()
 
   constructor(
     fd: Fd<'container'>,
-    events: GroupEvents,
+    entered: GroupEntered,
     groupPath: (group: number) => string = (group) => `/dev/vfio/${group}`,
   ) {
     this.fd = fd
-    this.#events = events
+    this.#entered = entered
     this.#groupPath = groupPath
   }
 
@@ -58,6 +54,7 @@ export class GroupContainer {
       fd,
       deviceId: undefined,
       assertAtRest: () => {},
+      usePageTable: () => refusePageTable(),
       detach: () => {
         // The kernel refuses to take a group out of its container while a device fd of it is open.
         closeFd(fd)
@@ -82,7 +79,7 @@ export class GroupContainer {
     const first = this.empty
     this.#members.set(device.group, member)
     try {
-      this.#events.entered(device.group, first)
+      this.#entered(device.group, first)
     } catch (error) {
       this.#leaveWhenEmpty(member)
       throw error
@@ -98,6 +95,5 @@ export class GroupContainer {
     } finally {
       member.group.close()
     }
-    this.#events.left(this.empty)
   }
 }

@@ -1,4 +1,4 @@
-import { closeFd, type Fd, openFd } from '@openbar/linux'
+import { closeFd, type Fd, OpenbarError, openFd } from '@openbar/linux'
 
 const IOMMUFD = '/dev/iommu'
 
@@ -9,11 +9,20 @@ const IOMMUFD = '/dev/iommu'
 export class IommufdContext {
   static #shared: IommufdContext | undefined
 
-  readonly fd: Fd<'iommufd'>
+  readonly #fd: Fd<'iommufd'>
   #users = 1
 
   private constructor() {
-    this.fd = openFd(IOMMUFD)
+    this.#fd = openFd(IOMMUFD)
+  }
+
+  /** @throws {@link OpenbarError} `ERR_CLOSED` after the last use: the number may be another file's by then. */
+  get fd(): Fd<'iommufd'> {
+    if (this.#users > 0) return this.#fd
+    throw new OpenbarError('ERR_CLOSED', {
+      message: 'The iommufd context was closed with its last domain.',
+      context: { what: 'iommufd context' },
+    })
   }
 
   /** A context of its own, or another use of the process's. Give it back with {@link IommufdContext.release}. */
@@ -33,6 +42,6 @@ export class IommufdContext {
     this.#users -= 1
     if (this.#users > 0) return
     if (IommufdContext.#shared === this) IommufdContext.#shared = undefined
-    closeFd(this.fd)
+    closeFd(this.#fd)
   }
 }

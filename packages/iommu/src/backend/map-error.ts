@@ -17,7 +17,7 @@ export function mapError(syscall: string, errno: number, request: MappingRequest
         ...system,
       })
     case Errno.ENOMEM:
-      return memlockError(range, size, system)
+      return memlockError(`at ${range}`, size, system)
     case Errno.ENOSPC:
       return new OpenbarError('ERR_MAPPING_LIMIT', {
         message: `${range} cannot be mapped: the container holds as many mappings as the kernel allows, ${entryLimit()}.`,
@@ -42,7 +42,12 @@ function entryLimit(): number {
   return readNumber('/sys/module/vfio_iommu_type1/parameters/dma_entry_limit') ?? 65_535
 }
 
-function memlockError(range: string, size: bigint, system: { errno: number; syscall: string }): OpenbarError {
+/** The error for memory that may not be pinned, saying what is needed, what is allowed, and how to raise that. */
+export function memlockError(
+  where: string,
+  size: bigint,
+  system: { readonly errno: number; readonly syscall: string; readonly cause?: unknown },
+): OpenbarError<'ERR_MEMLOCK'> {
   const { locked, pinned, limit } = lockedMemory()
   const used = [locked, pinned].reduce((a, b) => (a > b ? a : b))
   const text =
@@ -50,7 +55,7 @@ function memlockError(range: string, size: bigint, system: { errno: number; sysc
       ? 'RLIMIT_MEMLOCK is unlimited, so the system itself is out of memory.'
       : `RLIMIT_MEMLOCK allows ${limit} bytes, of which ${used} are in use.`
   return new OpenbarError('ERR_MEMLOCK', {
-    message: `${size} bytes at ${range} cannot be pinned: ${text}`,
+    message: `${size} bytes ${where} cannot be pinned: ${text}`,
     hint:
       limit === undefined
         ? 'Map less, or free memory.'

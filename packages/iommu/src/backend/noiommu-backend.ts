@@ -17,7 +17,7 @@ import type { Attachable } from '../attachable.ts'
 import { noIommuGroupPath } from '../groups/assert-translated.ts'
 import type { Backend, BackendAttachment } from './backend.ts'
 import { GroupContainer } from './group-container.ts'
-import { refuseReplace } from './refuse-replace.ts'
+import { refuseDirtyTracking, refuseReplace } from './refusals.ts'
 
 const CONTAINER = '/dev/vfio/vfio'
 const COMMAND = 0x04
@@ -34,6 +34,7 @@ export class NoIommuBackend implements Backend {
   readonly name = 'unsafe-noiommu'
   readonly ready = true
   readonly translates = false
+  readonly iommufd = undefined
   readonly alignment = 4096
   readonly mappingsLeft = undefined
   readonly #container: GroupContainer
@@ -42,13 +43,10 @@ export class NoIommuBackend implements Backend {
   /** @throws {@link OpenbarError} `ERR_PERMISSION`. */
   constructor() {
     const fd = openFd<'container'>(CONTAINER)
-    const events = {
-      entered: (group: number, first: boolean) => {
-        if (first) setNoIommu(fd, group)
-      },
-      left: () => {},
+    const entered = (group: number, first: boolean) => {
+      if (first) setNoIommu(fd, group)
     }
-    this.#container = new GroupContainer(fd, events, noIommuGroupPath)
+    this.#container = new GroupContainer(fd, entered, noIommuGroupPath)
   }
 
   ranges(): undefined {
@@ -88,6 +86,10 @@ export class NoIommuBackend implements Backend {
 
   replace(): never {
     return refuseReplace(this.name)
+  }
+
+  dirtyTracking(): never {
+    return refuseDirtyTracking(this.name)
   }
 
   close(): void {

@@ -24,18 +24,23 @@ describe('kernelInterfaces', () => {
     ['VFIO without iommufd', ['/dev/vfio/vfio'], `${GROUPS}511 vfio-dev\n`, [false, true, false]],
     ['other drivers with such names', ['/dev/iommu'], `${DEVICES}511 vfio-dev-x\n1 vfiox\n`, [false, false, false]],
     ['nothing', [], DEVICES, [false, false, false]],
-  ])('sees %s', (_, files, devices, [iommufd, type1, iommufdCompat]) => {
+  ])('sees %s', (_, files, devices, [iommufd, type1, compat]) => {
     Object.assign(kernel, { files, devices, noIommu: undefined })
-    expect(kernelInterfaces()).toEqual({ iommufd, type1, iommufdCompat, unsafeNoIommu: false })
+    expect(kernelInterfaces()).toEqual({
+      iommufd,
+      type1,
+      'iommufd-compat': compat,
+      'unsafe-noiommu': false,
+    })
   })
 
   test.each([
     ['Y', true],
     ['N', false],
     [undefined, false],
-  ])('sees whether no-IOMMU mode is switched on: %s', (noIommu, unsafeNoIommu) => {
+  ])('sees whether no-IOMMU mode is switched on: %s', (noIommu, expected) => {
     Object.assign(kernel, { files: BOTH, devices: GROUPS, noIommu })
-    expect(kernelInterfaces()).toMatchObject({ unsafeNoIommu })
+    expect(kernelInterfaces()).toMatchObject({ 'unsafe-noiommu': expected })
   })
 })
 

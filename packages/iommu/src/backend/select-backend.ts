@@ -5,17 +5,11 @@ import { IommufdBackend } from './iommufd-backend.ts'
 import { NoIommuBackend } from './noiommu-backend.ts'
 import { Type1Backend } from './type1-backend.ts'
 
-/** What this kernel has of the things that a domain can stand on. */
-export interface KernelInterfaces {
-  /** /dev/iommu is there, and VFIO devices have character devices of their own. */
-  readonly iommufd: boolean
-  /** /dev/vfio/vfio is there. */
-  readonly type1: boolean
-  /** /dev/iommu is there, and VFIO groups have files. */
-  readonly iommufdCompat: boolean
-  /** VFIO's unsafe no-IOMMU mode is switched on. */
-  readonly unsafeNoIommu: boolean
-}
+/**
+ * Which backends this kernel has: `iommufd` needs /dev/iommu and character devices of VFIO's; `type1` /dev/vfio/vfio;
+ * `iommufd-compat` /dev/iommu and files of VFIO groups; `unsafe-noiommu` VFIO's no-IOMMU mode to be switched on.
+ */
+export type KernelInterfaces = Readonly<Record<BackendName, boolean>>
 
 /** The names of all backends. */
 export const BACKEND_NAMES: readonly BackendName[] = ['iommufd', 'type1', 'iommufd-compat', 'unsafe-noiommu']
@@ -27,7 +21,7 @@ const NOIOMMU_SWITCH = '/sys/module/vfio/parameters/enable_unsafe_noiommu_mode'
  *
  * @example
  * ```ts
- * kernelInterfaces() // { iommufd: false, type1: true, iommufdCompat: false, unsafeNoIommu: false } on Debian 12
+ * kernelInterfaces().iommufd // false on Debian 12
  * ```
  */
 export function kernelInterfaces(): KernelInterfaces {
@@ -36,8 +30,8 @@ export function kernelInterfaces(): KernelInterfaces {
   return {
     iommufd: iommu && /^\s*\d+ vfio-dev$/m.test(numbers),
     type1: existsSync('/dev/vfio/vfio'),
-    iommufdCompat: iommu && /^\s*\d+ vfio$/m.test(numbers),
-    unsafeNoIommu: readText(NOIOMMU_SWITCH) === 'Y',
+    'iommufd-compat': iommu && /^\s*\d+ vfio$/m.test(numbers),
+    'unsafe-noiommu': readText(NOIOMMU_SWITCH) === 'Y',
   }
 }
 
@@ -71,8 +65,8 @@ export function openBackend(name: BackendName | 'auto', isolated: boolean): Back
   const available = kernelInterfaces()
   if ((name === 'auto' || name === 'iommufd') && available.iommufd) return new IommufdBackend(isolated)
   if ((name === 'auto' || name === 'type1') && available.type1) return new Type1Backend('type1')
-  if (name === 'iommufd-compat' && available.iommufdCompat) return new Type1Backend('iommufd-compat')
-  if (name === 'unsafe-noiommu' && available.unsafeNoIommu) return new NoIommuBackend()
+  if (name === 'iommufd-compat' && available['iommufd-compat']) return new Type1Backend('iommufd-compat')
+  if (name === 'unsafe-noiommu' && available['unsafe-noiommu']) return new NoIommuBackend()
   const [what, hint] = MISSING[name]
   throw new OpenbarError('ERR_NO_BACKEND', {
     message: `No domain can be opened: this kernel has ${what}.`,

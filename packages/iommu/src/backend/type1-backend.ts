@@ -22,6 +22,8 @@ import {
 } from '@openbar/linux'
 import { deviceReads, deviceWrites } from '../access.ts'
 import type { Attachable } from '../attachable.ts'
+import type { DirtyTracking } from '../dirty/dirty-tracking.ts'
+import { Type1DirtyTracking } from '../dirty/type1-dirty-tracking.ts'
 import { unsafeInterruptsError } from '../groups/group-handle.ts'
 import { formatRange } from '../iova.ts'
 import { readU64, writeU64 } from '../words.ts'
@@ -29,10 +31,11 @@ import type { Backend, BackendAttachment, MappingRequest } from './backend.ts'
 import { openCompatContainer } from './compat-container.ts'
 import { GroupContainer } from './group-container.ts'
 import { mapError } from './map-error.ts'
-import { refuseReplace } from './refuse-replace.ts'
+import { refuseDirtyTracking, refuseReplace } from './refusals.ts'
 import { readType1Info, type Type1Info } from './type1-info.ts'
 
 const CONTAINER = '/dev/vfio/vfio'
+const DEFAULT_ALIGNMENT = 4096
 
 // Made once, and written anew for each call: see `ioctlFixed`.
 const mapRequest = vfioIommuType1DmaMap.fixed()
@@ -57,29 +60,23 @@ const UNMAP_SIZE = vfioIommuType1DmaUnmap.fields.size[1]
 export class Type1Backend implements Backend {
   readonly name: 'type1' | 'iommufd-compat'
   readonly translates = true
+  readonly iommufd = undefined
   readonly #container: GroupContainer
   /** Whether the page table is there without a group. */
   readonly #lasting: boolean
-  #info: Type1Info = { alignment: 4096, ranges: undefined, mappingsLeft: undefined }
   #onReady: () => void = () => {}
+  #tracking: DirtyTracking | undefined
 
   /** @throws {@link OpenbarError} `ERR_NO_BACKEND`, `ERR_PERMISSION`. */
   constructor(name: 'type1' | 'iommufd-compat') {
     this.name = name
     this.#lasting = name === 'iommufd-compat'
     const fd = this.#lasting ? openCompatContainer() : openContainer()
-    this.#container = new GroupContainer(fd, {
-      entered: (group, first) => {
-        if (first && !this.#lasting) setIommu(fd, group)
-        this.#info = readType1Info(fd)
-        if (first && !this.#lasting) this.#onReady()
-      },
-      left: (last) => {
-        if (last && !this.#lasting) this.#info = { ...this.#info, alignment: 4096, ranges: undefined }
-        else this.#info = readType1Info(fd)
-      },
+    this.#container = new GroupContainer(fd, (group, first) => {
+      if (!first || this.#lasting) return
+      setIommu(fd, group)
+      this.#onReady()
     })
-    if (this.#lasting) this.#info = readType1Info(fd)
   }
 
   get ready(): boolean {
@@ -87,16 +84,16 @@ export class Type1Backend implements Backend {
   }
 
   get alignment(): number {
-    return this.#info.alignment
+    return this.#info?.alignment ?? DEFAULT_ALIGNMENT
   }
 
   get mappingsLeft(): number | undefined {
     // An iommufd says 65535 to please old programs, and takes more.
-    return this.ready && !this.#lasting ? readType1Info(this.#container.fd).mappingsLeft : undefined
+    return this.#lasting ? undefined : this.#info?.mappingsLeft
   }
 
   ranges(): readonly InclusiveRange[] | undefined {
-    return this.#info.ranges
+    return this.#info?.ranges
   }
 
   map(request: MappingRequest): void {
@@ -138,8 +135,19 @@ export class Type1Backend implements Backend {
     return refuseReplace(this.name)
   }
 
+  dirtyTracking(): DirtyTracking {
+    if (this.#lasting) refuseDirtyTracking(this.name)
+    this.#tracking ??= new Type1DirtyTracking(this.#container.fd)
+    return this.#tracking
+  }
+
   close(): void {
     this.#container.close()
+  }
+
+  /** Asked anew each time, for each device that comes or goes may change it; `undefined` without a page table. */
+  get #info(): Type1Info | undefined {
+    return this.ready ? readType1Info(this.#container.fd) : undefined
   }
 }
 

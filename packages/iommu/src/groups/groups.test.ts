@@ -28,13 +28,27 @@ const RESERVED = `0x00000000000a0000 0x00000000000bffff direct-relaxable
 0x0000008000000000 0xffffffffffffffff reserved
 `
 
+/** Gives a device what a VFIO driver gives it: a name in VFIO and, from Linux 6.6 on, a device number. */
+function vfioDevice(address: string, name: string, number: string | undefined): void {
+  const path = join(sysfs, 'devices', address, 'vfio-dev', name)
+  mkdirSync(path, { recursive: true })
+  if (number !== undefined) writeFileSync(join(path, 'dev'), `${number}\n`)
+}
+
 group(2, { '0000:00:02.0': 'vfio-pci' }, 'DMA-FQ', RESERVED)
 group(10, { '0000:00:1f.0': 'lpc_ich', '0000:00:1f.2': 'ahci', '0000:00:1f.3': undefined }, 'identity')
 group(1, { '0000:00:01.0': 'pcieport', '0000:01:00.0': 'vfio-pci', '0000:01:00.1': 'pci-stub' })
+group(7, { '0000:07:00.0': 'vfio-pci', '0000:07:00.1': 'vfio-pci' })
+group(8, { '0000:08:00.0': 'vfio-pci' }, 'unknown')
+vfioDevice('0000:07:00.0', 'vfio3', '511:3')
+vfioDevice('0000:07:00.1', 'vfio4', undefined)
+writeFileSync(join(sysfs, 'kernel/iommu_groups/8/name'), 'vfio-noiommu\n')
+mkdirSync(join(sysfs, 'kernel/iommu_groups/not-a-group'))
+for (const name of ['7', 'noiommu-8']) mkdirSync(join(sysfs, 'class/vfio', name), { recursive: true })
 
 describe('groupsUnder', () => {
-  test('lists the groups by number', () => {
-    expect(groupsUnder(sysfs).map(({ id }) => id)).toEqual([1, 2, 10])
+  test('lists the groups by number, and nothing else that stands there', () => {
+    expect(groupsUnder(sysfs).map(({ id }) => id)).toEqual([1, 2, 7, 8, 10])
   })
 
   test('lists none where there is no IOMMU', () => {
@@ -47,7 +61,9 @@ describe('readGroupUnder', () => {
     expect(readGroupUnder(sysfs, 2)).toEqual({
       id: 2,
       type: 'DMA-FQ',
-      devices: [{ address: '0000:00:02.0', driver: 'vfio-pci' }],
+      devices: [{ address: '0000:00:02.0', driver: 'vfio-pci', cdev: undefined }],
+      file: undefined,
+      noIommu: false,
       reservedRegions: [
         { start: 0xa_0000n, last: 0xb_ffffn, kind: 'direct-relaxable' },
         { start: 0xfee0_0000n, last: 0xfeef_ffffn, kind: 'msi' },
@@ -63,8 +79,8 @@ describe('readGroupUnder', () => {
     expect(viable).toBe(false)
     expect(devices).toHaveLength(3)
     expect(culprits).toEqual([
-      { address: '0000:00:1f.0', driver: 'lpc_ich' },
-      { address: '0000:00:1f.2', driver: 'ahci' },
+      { address: '0000:00:1f.0', driver: 'lpc_ich', cdev: undefined },
+      { address: '0000:00:1f.2', driver: 'ahci', cdev: undefined },
     ])
   })
 
@@ -84,6 +100,17 @@ describe('readGroupUnder', () => {
     const id = 100 + extraGroups
     group(id, { [`0000:a0:${extraGroups}.0`]: driver })
     expect(readGroupUnder(sysfs, id).viable).toBe(viable)
+  })
+
+  test("reads the group's file, and the character devices that have a number", () => {
+    expect(readGroupUnder(sysfs, 7)).toMatchObject({
+      file: '/dev/vfio/7',
+      devices: [{ cdev: '/dev/vfio/devices/vfio3' }, { cdev: undefined }],
+    })
+  })
+
+  test('knows a group that VFIO made up for a device without an IOMMU', () => {
+    expect(readGroupUnder(sysfs, 8)).toMatchObject({ noIommu: true, file: '/dev/vfio/noiommu-8', type: 'unknown' })
   })
 
   test('reads a number that no group has as a group without devices', () => {

@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs'
 import { type Culprit, listDirectory, readLinkName, readText } from '@openbar/linux'
+import { groupFileName } from './vfio-files.ts'
 
 /** A range of addresses that devices of a group cannot use for DMA, with the kernel's word for why. */
 export interface ReservedRegion {
@@ -8,12 +10,22 @@ export interface ReservedRegion {
   readonly kind: string
 }
 
+/** A device of an IOMMU group. */
+export interface GroupDevice extends Culprit {
+  /** The path of its VFIO character device, such as `/dev/vfio/devices/vfio0`; `undefined` where it has none. */
+  readonly cdev: string | undefined
+}
+
 /** An IOMMU group: the smallest set of devices that the IOMMU can tell from others. It moves as a whole. */
 export interface Group {
   readonly id: number
   /** The kernel's default domain type, such as `DMA-FQ` or `identity`; `undefined` where the kernel does not say. */
   readonly type: string | undefined
-  readonly devices: readonly Culprit[]
+  readonly devices: readonly GroupDevice[]
+  /** The group's VFIO file, such as `/dev/vfio/12`; `undefined` while no device of the group has a VFIO driver. */
+  readonly file: string | undefined
+  /** Whether no IOMMU stands behind the group: VFIO made it up for a device in its unsafe no-IOMMU mode. */
+  readonly noIommu: boolean
   readonly reservedRegions: readonly ReservedRegion[]
   /** Whether a program may own the group: every device is bound to a VFIO driver, to none, or is a bridge. */
   readonly viable: boolean
@@ -42,6 +54,7 @@ export function groups(): Group[] {
 /** {@link groups} of the sysfs that is mounted at a path. */
 export function groupsUnder(sysfs: string): Group[] {
   return listDirectory(`${sysfs}/kernel/iommu_groups`)
+    .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .sort((a, b) => a - b)
     .map((id) => readGroupUnder(sysfs, id))
@@ -54,7 +67,7 @@ export function groupsUnder(sysfs: string): Group[] {
  *
  * @example
  * ```ts
- * readGroup(1).devices // [{ address: '0000:00:02.0', driver: 'vfio-pci' }]
+ * readGroup(1).devices // [{ address: '0000:00:02.0', driver: 'vfio-pci', cdev: '/dev/vfio/devices/vfio0' }]
  * ```
  */
 export function readGroup(id: number): Group {
@@ -67,12 +80,17 @@ export function readGroupUnder(sysfs: string, id: number): Group {
   const devices = listDirectory(`${path}/devices`).map((address) => ({
     address,
     driver: readLinkName(`${path}/devices/${address}/driver`),
+    cdev: cdevOf(`${path}/devices/${address}`),
   }))
+  const noIommu = readText(`${path}/name`) === 'vfio-noiommu'
+  const file = groupFileName(id, noIommu)
   const culprits = devices.filter(({ driver }) => driver !== undefined && !leavesGroupViable(driver))
   return {
     id,
     type: readText(`${path}/type`),
     devices,
+    file: existsSync(`${sysfs}/class/vfio/${file}`) ? `/dev/vfio/${file}` : undefined,
+    noIommu,
     reservedRegions: parseReservedRegions(readText(`${path}/reserved_regions`) ?? ''),
     viable: culprits.length === 0,
     culprits,
@@ -86,6 +104,12 @@ export function parseReservedRegions(text: string): ReservedRegion[] {
     last: BigInt(last),
     kind,
   }))
+}
+
+/** Kernels without such devices of VFIO name them all the same, but give them no device number. */
+function cdevOf(device: string): string | undefined {
+  const [name] = listDirectory(`${device}/vfio-dev`)
+  return name !== undefined && existsSync(`${device}/vfio-dev/${name}/dev`) ? `/dev/vfio/devices/${name}` : undefined
 }
 
 /** VFIO drivers, and those that never do DMA for the kernel (drivers/vfio: vfio_dev_driver_allowed). */

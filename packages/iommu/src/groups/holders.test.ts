@@ -4,7 +4,7 @@ import { closeSync, openSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { temporaryDirectory } from '../testing/temporary-directory.ts'
-import { groupBusyError } from './group-busy-error.ts'
+import { formatGroupHolders, groupBusyError } from './group-busy-error.ts'
 import { findHolders, formatHolders } from './holders.ts'
 
 const path = join(realpathSync(temporaryDirectory()), 'vfio0')
@@ -47,8 +47,48 @@ describe('groupBusyError', () => {
     expect(error.hint).toContain('end that one first')
   })
 
-  test('says why nobody is named', () => {
-    expect(groupBusyError(device, { errno: 16, syscall: 'open' }).message).toContain('run as root to see which')
+  test('says so when nobody can be named', () => {
+    const { message, context } = groupBusyError(device, { errno: 16, syscall: 'open' })
+    expect(message).toContain('IOMMU group 4000000 is held by a')
+    expect(context).toEqual({ group: 4_000_000, holders: [] })
+  })
+})
+
+describe('formatGroupHolders', () => {
+  const stray = { pid: 5, command: 'stray' }
+  test.each([
+    ['a process that is known', [stray], [], 3, 'stray (process 5)'],
+    ['nobody', [], [], 0, 'a process that /proc does not show here, perhaps one in another container'],
+    [
+      'nobody, when not all can be seen',
+      [],
+      [],
+      3,
+      'another process (3 could not be looked into: run as root, with all of its capabilities)',
+    ],
+    [
+      'a suspect',
+      [],
+      [stray],
+      0,
+      'another process (perhaps stray (process 5), with a VFIO device of which /proc does not tell the group)',
+    ],
+    [
+      'a suspect, when not all can be seen',
+      [],
+      [stray],
+      1,
+      'another process (perhaps stray (process 5), with a VFIO device of which /proc does not tell the group; 1 could not be looked into: run as root, with all of its capabilities)',
+    ],
+    [
+      'nobody where only this process is a suspect',
+      [],
+      [{ pid: process.pid, command: 'node' }],
+      0,
+      'a process that /proc does not show here, perhaps one in another container',
+    ],
+  ])('names %s', (_, holders, possibleHolders, unreadable, text) => {
+    expect(formatGroupHolders({ holders, possibleHolders }, unreadable)).toBe(text)
   })
 })
 

@@ -28,6 +28,7 @@ export interface FakeMapping {
 export class FakeBackend implements Backend {
   readonly name: BackendName
   readonly translates = true
+  readonly iommufd = undefined
   readonly alignment: number
   mappingsLeft: number | undefined
   /** What is mapped in the kernel now, by IOVA. */
@@ -104,6 +105,7 @@ export class FakeBackend implements Backend {
       assertAtRest: () => {
         if (this.busMaster) throw new Error('bus master')
       },
+      usePageTable: () => {},
       detach: () => this.#leave(device),
     }
   }
@@ -112,9 +114,13 @@ export class FakeBackend implements Backend {
     return other === this.sibling
   }
 
-  replace(_device: Attachable, _attachment: BackendAttachment, other: Backend): void {
+  replace(_group: readonly BackendAttachment[], other: Backend): void {
     if (this.refuseReplace !== undefined) throw this.refuseReplace
     ;(other as FakeBackend).devices.push(...this.devices.splice(0))
+  }
+
+  dirtyTracking(): never {
+    throw new Error('no dirty tracking')
   }
 
   close(): void {

@@ -2,7 +2,10 @@
 export interface Holder {
   /** Process id. */
   readonly pid: number
-  /** The process's name, as `/proc/<pid>/comm` has it. */
+  /**
+   * The process's name: as `/proc/<pid>/comm` has it, but that of its program (`node`) where the process bears the name of
+   * a thread (`MainThread`) or a name that was cut short. Control characters are replaced.
+   */
   readonly command: string
 }
 

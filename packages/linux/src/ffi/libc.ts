@@ -35,6 +35,7 @@ export const libcCalls = {
   write: libc.func('int64_t write(int, const void *, size_t)') as Call<
     [fd: number, buffer: PointerLike, length: number]
   >,
+  lseek: libc.func('int64_t lseek(int, int64_t, int)') as Call<[fd: number, offset: number, whence: number]>,
   pread: libc.func('int64_t pread(int, void *, size_t, int64_t)') as Call<
     [fd: number, buffer: PointerLike, length: number, offset: number]
   >,

@@ -1,7 +1,7 @@
 import { Errno } from '../errors/errno.ts'
 import { syscallError } from '../errors/syscall-error.ts'
 import { lastErrno, libcCalls, viewMemory } from '../ffi/libc.ts'
-import { type HugepageSize, hugepageBytes, hugepageFlags } from './hugepages.ts'
+import { type HugepageCount, type HugepageSize, hugepageBytes, hugepageFlags, hugepages } from './hugepages.ts'
 import {
   assertWholePages,
   MAP_ANONYMOUS,
@@ -33,12 +33,13 @@ export interface AnonymousOptions {
 }
 
 /** Zeroed private memory: present, and kept out of child processes. */
-export function anonymousPages(size: number, { hugepages }: AnonymousOptions): Pages {
-  const pages = hugepages === undefined ? plainPages(size) : hugePages(size, hugepages)
+export function anonymousPages(size: number, options: AnonymousOptions): Pages {
+  const pool = options.hugepages && hugepages(hugepageBytes(options.hugepages))
+  const pages = options.hugepages === undefined ? plainPages(size) : hugePages(size, options.hugepages, pool)
   try {
     // A page shared copy-on-write with a forked child would be copied away from under the device at the next write.
     advise(pages, MADV_DONTFORK, 'MADV_DONTFORK')
-    populate(pages)
+    populate(pages, pool)
   } catch (error) {
     unmapPages(pages.address, size, pages.what)
     throw error
@@ -46,14 +47,14 @@ export function anonymousPages(size: number, { hugepages }: AnonymousOptions): P
   return pages
 }
 
-function hugePages(size: number, hugepages: HugepageSize): Pages {
-  const pageSize = hugepageBytes(hugepages)
+function hugePages(size: number, kind: HugepageSize, pool: HugepageCount | undefined): Pages {
+  const pageSize = hugepageBytes(kind)
   assertWholePages(size, pageSize)
-  const flags = READ_WRITE.flags | MAP_HUGETLB | hugepageFlags(hugepages)
+  const flags = READ_WRITE.flags | MAP_HUGETLB | hugepageFlags(kind)
   // This reserves the pages, so that too few of them are an error here and not a bus error later.
   const address = tryMapPages({ ...READ_WRITE, size, flags })
-  if (address < 0n) throw noHugepagesError(size, pageSize, { syscall: 'mmap', errno: Number(-address) })
-  return { address, size, pageSize, what: `${size} bytes of ${hugepages} hugepages` }
+  if (address < 0n) throw noHugepagesError(size, pageSize, { syscall: 'mmap', errno: Number(-address) }, pool)
+  return { address, size, pageSize, what: `${size} bytes of ${kind} hugepages` }
 }
 
 function plainPages(size: number): Pages {
@@ -88,11 +89,11 @@ function advise({ address, size, what }: Pages, advice: number, name: string): v
   if (libcCalls.madvise(address, size, advice) !== 0) throw syscallError(`madvise(${name})`, lastErrno(), what)
 }
 
-function populate(pages: Pages): void {
+function populate(pages: Pages, pool: HugepageCount | undefined): void {
   const { address, size, pageSize } = pages
   const errno = populatePages(address, size)
   if (errno === 0) return
-  if (errno !== Errno.EINVAL || pageSize !== PAGE_SIZE) throw populateError(errno, pages)
+  if (errno !== Errno.EINVAL || pageSize !== PAGE_SIZE) throw populateError(errno, pages, pool)
   // Linux before 5.14. Touching plain anonymous memory is no bus error ever.
   const buffer = viewMemory(address, size)
   const bytes = new Uint8Array(buffer)

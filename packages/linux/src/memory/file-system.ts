@@ -1,28 +1,17 @@
 import { statfsSync } from 'node:fs'
 import { fileError } from '../sysfs/file-error.ts'
+import { readText } from '../sysfs/read-text.ts'
 
-const NAMES: Readonly<Record<number, string>> = {
-  16914836: 'tmpfs',
-  2508478710: 'hugetlbfs',
-  61267: 'ext4',
-  1481003842: 'xfs',
-  2435016766: 'btrfs',
-  2035054128: 'overlayfs',
-  16914839: '9p',
-  26985: 'nfs',
-  801189825: 'zfs',
-  1702057286: 'fuse',
-  19780: 'vfat',
-  2240043254: 'ramfs',
-  40864: 'proc',
-  1650812274: 'sysfs',
-  1397048141: 'secretmem',
-}
+const TMPFS = 0x01021994
+const HUGETLBFS = 0x958458f6
+const NAMES: Readonly<Record<number, string>> = { [TMPFS]: 'tmpfs', [HUGETLBFS]: 'hugetlbfs' }
 
 /** The file system that a file is on. */
 export interface FileSystem {
-  /** Its name, or its number in hexadecimal. ext2 and ext3 cannot be told from ext4. */
+  /** Its name, as in /proc/mounts, or its number in hexadecimal. */
   readonly name: string
+  /** Whether it says that it keeps files in memory. 9p says what the file system behind it says. */
+  readonly claimsMemory: boolean
   /** Bytes of a block, which are the pages of tmpfs and hugetlbfs. */
   readonly blockSize: number
 }
@@ -36,8 +25,16 @@ export function fileSystemOf(fd: number, what: string): FileSystem {
   try {
     // Node has no fstatfs; the link in /proc leads to the file itself, whatever has become of its path.
     const { type, bsize } = statfsSync(`/proc/self/fd/${fd}`)
-    return { name: NAMES[type] ?? `0x${type.toString(16)}`, blockSize: bsize }
+    const name = mountedAs(fd) ?? NAMES[type] ?? `0x${type.toString(16)}`
+    return { name, claimsMemory: type === TMPFS || type === HUGETLBFS, blockSize: bsize }
   } catch (error) {
     throw fileError('statfs', what, error)
   }
+}
+
+/** The name of the file system in the list of mounts, which knows 9p from what it shows. A memfd's mount is not in it. */
+function mountedAs(fd: number): string | undefined {
+  const id = /^mnt_id:\s*(\d+)$/m.exec(readText(`/proc/self/fdinfo/${fd}`) ?? '')?.[1]
+  const mount = new RegExp(`^${id} .* - (\\S+) `, 'm').exec(readText('/proc/self/mountinfo') ?? '')
+  return mount?.[1]
 }

@@ -1,5 +1,6 @@
 import { invalidArgument } from '../errors/invalid-argument.ts'
 import { readNumber } from '../sysfs/read-number.ts'
+import { readText } from '../sysfs/read-text.ts'
 
 /** The sizes of hugepages that x86-64 has. */
 export type HugepageSize = '2MiB' | '1GiB'
@@ -15,6 +16,12 @@ export interface HugepageCount {
 // The logarithm of the size, in the bits that mmap(2) and memfd_create(2) have for it.
 const SIZE_SHIFT = 26
 const LOGARITHMS = { '2MiB': 21, '1GiB': 30 } as const satisfies Record<HugepageSize, number>
+
+/**
+ * From Linux 6.9 on the count goes below zero, and shows as nearly 2^64, while a device still has a private hugepage
+ * pinned that the program has unmapped.
+ */
+const UNDERFLOWN = /^18446744073709\d{6}$/
 
 /**
  * The size of a hugepage in bytes.
@@ -52,10 +59,11 @@ export function hugepageFlags(size: HugepageSize): number {
  * ```
  */
 export function hugepages(size: number, root = '/sys/kernel/mm/hugepages'): HugepageCount | undefined {
-  const read = (name: string) => readNumber(`${poolDirectory(size, root)}/${name}`)
-  const total = read('nr_hugepages')
-  const free = read('free_hugepages')
-  const reserved = read('resv_hugepages')
+  const directory = poolDirectory(size, root)
+  const total = readNumber(`${directory}/nr_hugepages`)
+  const free = readNumber(`${directory}/free_hugepages`)
+  const path = `${directory}/resv_hugepages`
+  const reserved = UNDERFLOWN.test(readText(path) ?? '') ? 0 : readNumber(path)
   if (total === undefined || free === undefined || reserved === undefined) return undefined
   return { total, free, reserved }
 }

@@ -63,7 +63,7 @@ function createMemfd(name: string, hugepages: HugepageSize | undefined, size: nu
   const errno = lastErrno()
   // ENODEV: there is no such hugepage size; ENOSYS: there are no hugepages at all.
   if (hugepages !== undefined && (errno === Errno.ENODEV || errno === Errno.ENOSYS)) {
-    throw noHugepagesError(size, hugepageBytes(hugepages), { syscall: 'memfd_create', errno })
+    throw noHugepagesError(size, hugepageBytes(hugepages), { syscall: 'memfd_create', errno }, undefined)
   }
   throw syscallError('memfd_create', errno, what)
 }

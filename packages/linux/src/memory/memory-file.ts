@@ -1,13 +1,17 @@
 import { closeSync, constants, fstatSync, openSync, readlinkSync, type Stats } from 'node:fs'
+import { Errno } from '../errors/errno.ts'
 import { invalidArgument } from '../errors/invalid-argument.ts'
 import { OpenbarError } from '../errors/openbar-error.ts'
+import { syscallError } from '../errors/syscall-error.ts'
 import { asFd, type Fd } from '../fd.ts'
+import { lastErrno, libcCalls } from '../ffi/libc.ts'
 import { fileError } from '../sysfs/file-error.ts'
 import { fileSystemOf } from './file-system.ts'
 import { assertPageOffset, assertWholePages } from './map-pages.ts'
 import type { Pages } from './pages.ts'
 import { mapSharedPages } from './shared-pages.ts'
 
+const F_GET_SEALS = 1034
 const O_PATH = 0x20_0000
 
 /** Which part of a file to map, in bytes; both are multiples of its page size. */
@@ -26,6 +30,7 @@ export function memoryFilePages(path: string, options: MemoryFileOptions): Pages
     assertMemoryFile(named, path)
     const fd = open(`/proc/self/fd/${named}`, path, constants.O_RDWR)
     try {
+      assertKeptInMemory(fd, path)
       return pagesOf(fd, path, options)
     } finally {
       closeSync(fd)
@@ -40,6 +45,7 @@ export function memoryFdPages(fd: Fd<'file'>, options: MemoryFileOptions): Pages
   const checked = asFd<'file'>(fd)
   const what = nameOf(checked)
   assertMemoryFile(checked, what)
+  assertKeptInMemory(checked, what)
   return pagesOf(checked, what, options)
 }
 
@@ -74,9 +80,20 @@ function assertMemoryFile(fd: Fd<'file'>, what: string): void {
     const kind = kindOf(stat)
     throw kindError(`${what} cannot be mapped as memory: it is ${article(kind)} ${kind}, and no regular file.`, kind)
   }
-  const { name } = fileSystemOf(fd, what)
-  if (name === 'tmpfs' || name === 'hugetlbfs') return
-  throw kindError(
+  const { name, claimsMemory } = fileSystemOf(fd, what)
+  if (!claimsMemory) throw diskError(what, name)
+}
+
+/** Asks the kernel itself: only files of tmpfs and hugetlbfs have seals, sealed or not. */
+function assertKeptInMemory(fd: Fd<'file'>, what: string): void {
+  if (libcCalls.fcntl(fd, F_GET_SEALS, 0) >= 0) return
+  const errno = lastErrno()
+  if (errno !== Errno.EINVAL) throw syscallError('fcntl(F_GET_SEALS)', errno, what)
+  throw diskError(what, fileSystemOf(fd, what).name)
+}
+
+function diskError(what: string, name: string): OpenbarError {
+  return kindError(
     `${what} cannot be mapped for DMA: it is on ${name}, and only tmpfs and hugetlbfs keep files in memory.`,
     name,
   )

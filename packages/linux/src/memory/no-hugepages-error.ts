@@ -1,5 +1,5 @@
 import { OpenbarError } from '../errors/openbar-error.ts'
-import { type HugepageCount, hugepageBytes, hugepages, poolDirectory } from './hugepages.ts'
+import { type HugepageCount, hugepageBytes, poolDirectory } from './hugepages.ts'
 
 /** How the kernel refused: which call, and with which errno. */
 export interface Refusal {
@@ -18,7 +18,7 @@ export function noHugepagesError(
   size: number,
   pageSize: number,
   refusal: Refusal,
-  pool: HugepageCount | undefined = hugepages(pageSize),
+  pool: HugepageCount | undefined,
 ): OpenbarError<'ERR_NO_HUGEPAGES'> {
   const need = size / pageSize
   const free = pool && pool.free - pool.reserved

@@ -8,21 +8,19 @@ import { PAGE_SIZE } from './page-size.ts'
 const PAGEMAP = '/proc/self/pagemap'
 const ENTRY_SIZE = 8
 const FRAME_NUMBER = (1n << 55n) - 1n
-const EXCLUSIVE = 1n << 56n
-const FILE_OR_SHARED = 1n << 61n
 const PRESENT = 1n << 63n
 
 /**
  * Where pages of this process stand in the machine's memory: for devices without an IOMMU, which know no other addresses.
  *
  * It is true at the time of the call. The kernel moves plain pages as it sees fit, locked ones too; hugepages of the pool
- * stay where they are. Behind an IOMMU nobody needs this: a domain's addresses are what devices use there.
+ * stay where they are. A page of the caller's own must have been written to: one that was only read is the page of zeros that
+ * the whole system shares. Behind an IOMMU nobody needs this: a domain's addresses are what devices use there.
  *
  * @param address - The first page's address in this process; a multiple of 4096.
  * @param size - Bytes; a positive multiple of 4096.
  * @returns One address for each 4096 bytes, hugepages included.
- * @throws {@link OpenbarError} `ERR_PERMISSION` without CAP_SYS_ADMIN; `ERR_MEMORY_KIND` for a page that is not present
- *   (`absent`), or that the next write would move (`copy-on-write`: the zero page, or one shared with a child process);
+ * @throws {@link OpenbarError} `ERR_PERMISSION` without CAP_SYS_ADMIN; `ERR_MEMORY_KIND` for a page that is not present;
  *   `ERR_INVALID_ARGUMENT`, `ERR_SYSCALL`.
  * @see Documentation/admin-guide/mm/pagemap.rst
  *
@@ -44,16 +42,12 @@ export function physicalAddresses(address: number | bigint, size: number): bigin
 
 /** The physical address in an entry of pagemap, when devices can use it. */
 export function frameAddress(entry: bigint, address: number): bigint {
-  const page = `The page at 0x${address.toString(16)}`
   if ((entry & PRESENT) === 0n) {
-    throw kindError(`${page} is not present.`, 'Use memory that is: MappedMemory makes its pages present.', 'absent')
-  }
-  if ((entry & (FILE_OR_SHARED | EXCLUSIVE)) === 0n) {
-    throw kindError(
-      `${page} is the zero page or shared with another process, and the next write would move it.`,
-      'Write to the page first, and keep it out of child processes, as MappedMemory does.',
-      'copy-on-write',
-    )
+    throw new OpenbarError('ERR_MEMORY_KIND', {
+      message: `The page at 0x${address.toString(16)} is not present.`,
+      hint: 'Use memory that is: MappedMemory makes its pages present.',
+      context: { kind: 'absent' },
+    })
   }
   const frame = entry & FRAME_NUMBER
   if (frame !== 0n) return frame * BigInt(PAGE_SIZE)
@@ -86,8 +80,4 @@ function readEntries(firstPage: number, count: number): BigUint64Array {
     closeSync(fd)
   }
   return new BigUint64Array(bytes.buffer)
-}
-
-function kindError(message: string, hint: string, kind: string): OpenbarError {
-  return new OpenbarError('ERR_MEMORY_KIND', { message, hint, context: { kind } })
 }

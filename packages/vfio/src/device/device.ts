@@ -164,6 +164,15 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
   }
 
   /**
+   * The device's place in its domain: its file, its number in iommufd, and the page table that translates for it.
+   *
+   * @throws {@link OpenbarError} `ERR_NO_DOMAIN`, `ERR_CLOSED`.
+   */
+  get attachment(): Attachment {
+    return this.#reach().attachment
+  }
+
+  /**
    * The live config space. Switching memory decoding off, or leaving D0, takes every mapped window away; a function level
    * reset does what {@link Device.reset} does.
    *

@@ -1,0 +1,30 @@
+import { OpenbarError } from '@openbar/linux'
+import type { DomainMapping } from './domain-mapping.ts'
+
+/** Refuses a buffer's memory, which is taken away by closing the buffer. */
+export function assertNoBuffer({ buffer, size, iova }: DomainMapping): void {
+  if (buffer === undefined) return
+  throw new OpenbarError('ERR_DOMAIN_STATE', {
+    message: `The ${size} bytes at 0x${iova.toString(16)} belong to a buffer.`,
+    hint: 'Close the buffer; that unmaps it.',
+    context: { state: 'allocated' },
+  })
+}
+
+/** The error for two domains that have no pinned memory to share. */
+export function cannotShareError(): OpenbarError<'ERR_NOT_SUPPORTED'> {
+  return new OpenbarError('ERR_NOT_SUPPORTED', {
+    message: 'Memory that is pinned can be shared only between two domains on iommufd that share their context.',
+    hint: 'Map the memory itself in both, which pins it twice; or open both on iommufd, without isolated.',
+    context: { what: 'sharing mappings' },
+  })
+}
+
+/** The error for an address that is asked for where there are only physical ones. */
+export function noIovasError(): OpenbarError<'ERR_NOT_SUPPORTED'> {
+  return new OpenbarError('ERR_NOT_SUPPORTED', {
+    message: 'Without an IOMMU no address can be picked: there are only physical ones.',
+    hint: 'Use domain.allocate(size): its iova is the physical address.',
+    context: { what: 'IOVAs' },
+  })
+}
