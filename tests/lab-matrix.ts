@@ -3,7 +3,9 @@ import type { BootOptions } from '@openbar/lab'
 
 /** One guest, and the test files that run in it, in one vitest process. */
 export interface MatrixRow {
-  readonly machine: Pick<BootOptions, 'iommu' | 'devices' | 'sparePorts' | 'memoryMiB' | 'append'> &
+  /** What it is about, for a row that does not run what the others do. */
+  readonly about?: string
+  readonly machine: Pick<BootOptions, 'iommu' | 'devices' | 'sparePorts' | 'memoryMiB' | 'append' | 'icount'> &
     Required<Pick<BootOptions, 'kernel' | 'iommu'>> & { readonly nics: readonly Nic[] }
   /** What domains stand on. Tests run once with each; they find the names in `$OPENBAR_BACKENDS`. */
   readonly backends: readonly BackendName[]
@@ -77,6 +79,18 @@ export const labMatrix: readonly MatrixRow[] = [
     backends: [],
     files: ['tests/no-iommu/'],
   },
+  {
+    about: 'endurance',
+    machine: { kernel: 'iommufd', iommu: 'intel', nics: [e1000, e1000e] },
+    backends: ['iommufd', 'iommufd-compat', 'type1'],
+    files: ['tests/endurance/'],
+  },
+  {
+    about: 'overhead',
+    machine: { kernel: 'iommufd', iommu: 'intel', nics: [e1000e], icount: true },
+    backends: ['iommufd', 'iommufd-compat', 'type1'],
+    files: ['tests/overhead/'],
+  },
   // The mock IOMMU of the kernel's own tests works only where there is no other.
   {
     machine: { kernel: 'iommufd', iommu: 'none', nics: [e1000e] },
@@ -86,7 +100,8 @@ export const labMatrix: readonly MatrixRow[] = [
 ]
 
 /** What a row is called in results: `distro × intel × e1000+e1000e`; NICs in one group stand in brackets. */
-export function rowName({ machine: { kernel, iommu, nics } }: MatrixRow): string {
+export function rowName({ about, machine: { kernel, iommu, nics } }: MatrixRow): string {
   const names = nics.map(({ model }) => model).join('+')
-  return [kernel, iommu, nics.some(({ bus }) => bus === 'bridge') ? `[${names}]` : names].join(' × ')
+  const machine = [kernel, iommu, nics.some(({ bus }) => bus === 'bridge') ? `[${names}]` : names].join(' × ')
+  return about === undefined ? machine : `${about}: ${machine}`
 }

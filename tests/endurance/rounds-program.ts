@@ -34,8 +34,13 @@ const IOVA = 0x1000_0000
 const [backend, address = '', slowAddress = '', warmUp, rounds] = process.argv.slice(2)
 const memory = MappedMemory.anonymous(SIZE)
 
+function collect(): void {
+  if (globalThis.gc === undefined) throw new Error('node --expose-gc')
+  globalThis.gc()
+}
+
 function footprint(): Footprint {
-  for (let count = 0; count < 4; count += 1) globalThis.gc?.()
+  for (let count = 0; count < 4; count += 1) collect()
   const status = readFileSync('/proc/self/status', 'utf8')
   const kibibytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1])
   const files = readdirSync('/proc/self/fd').flatMap((fd) => {
@@ -71,6 +76,8 @@ async function doRounds(count: number): Promise<void> {
     await round(index % 100 === 0 ? slowAddress : address)
     // As in any program: Node gives the memory behind a detached buffer back between turns of the event loop only.
     await turn()
+    // Else garbage would spread the heap over more and more pages, which are not what is looked for.
+    if (index % 100 === 0) collect()
   }
 }
 

@@ -8,8 +8,8 @@ import { Device } from '@openbar/vfio'
 
 const IOVA = 0x1000_0000
 const PAGE = 4096
-/** V8 has compiled everything on the way long before. */
-const WARM_UP_ROUNDS = 5000
+/** V8 compiles what is on the way with the last of its compilers after some 12,000 rounds. */
+const WARM_UP_ROUNDS = 30_000
 
 const [backend, address = '', path = '', ...counts] = process.argv.slice(2)
 const [size = 0, rounds = 0, chunks = 0] = counts.map(Number)

@@ -52,22 +52,22 @@ function cArguments(backend: BackendName): string[] {
   return ['type1', container, `/dev/vfio/${readFunction(address).iommuGroup}`, address]
 }
 
-describe.each(translating(backends))('mapping on %s, counted in instructions', (backend) => {
-  const undo = new AsyncDisposableStack()
-  beforeAll(async () => {
-    undo.use(await bindDriver(address, 'vfio-pci'))
-    execFileSync('gcc', ['-O2', '-o', C_PROGRAM, cSource])
-    writeFileSync(HUGE_PAGES_FILE, `${HUGE_PAGES}`)
-    undo.defer(() => writeFileSync(HUGE_PAGES_FILE, '0'))
-    expect(Number(readFileSync(HUGE_PAGES_FILE, 'utf8'))).toBe(HUGE_PAGES)
-    mkdirSync(MEMORY_MOUNT, { recursive: true })
-    execFileSync('mount', ['-t', 'hugetlbfs', 'none', MEMORY_MOUNT])
-    undo.defer(() => void execFileSync('umount', [MEMORY_MOUNT]))
-    writeFileSync(MEMORY, '')
-    truncateSync(MEMORY, HUGE_PAGES * 2 * MIB)
-  })
-  afterAll(() => undo.disposeAsync())
+const undo = new AsyncDisposableStack()
+beforeAll(async () => {
+  undo.use(await bindDriver(address, 'vfio-pci'))
+  execFileSync('gcc', ['-O2', '-o', C_PROGRAM, cSource])
+  writeFileSync(HUGE_PAGES_FILE, `${HUGE_PAGES}`)
+  undo.defer(() => writeFileSync(HUGE_PAGES_FILE, '0'))
+  expect(Number(readFileSync(HUGE_PAGES_FILE, 'utf8'))).toBe(HUGE_PAGES)
+  mkdirSync(MEMORY_MOUNT, { recursive: true })
+  execFileSync('mount', ['-t', 'hugetlbfs', 'none', MEMORY_MOUNT])
+  undo.defer(() => void execFileSync('umount', [MEMORY_MOUNT]))
+  writeFileSync(MEMORY, '')
+  truncateSync(MEMORY, HUGE_PAGES * 2 * MIB)
+})
+afterAll(() => undo.disposeAsync())
 
+describe.each(translating(backends))('mapping on %s, counted in instructions', (backend) => {
   it.each(BOUNDS)('costs at most $most times what it costs in C: $name', (bound) => {
     const c = instructions(C_PROGRAM, cArguments(backend), bound)
     const js = instructions(process.execPath, [jsProgram, backend, address], bound)
