@@ -77,6 +77,16 @@ export const labMatrix: readonly MatrixRow[] = [
     backends: [],
     files: ['tests/no-iommu/'],
   },
+  {
+    machine: {
+      kernel: 'iommufd',
+      iommu: 'none',
+      nics: [e1000, e1000e],
+      append: ['vfio.enable_unsafe_noiommu_mode=1'],
+    },
+    backends: ['unsafe-noiommu'],
+    files: ['tests/unsafe-noiommu/'],
+  },
 ]
 
 /** What a row is called in results: `distro × intel × e1000+e1000e`; NICs in one group stand in brackets. */
