@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
 import { Domain, formatWorld, groups, kernelInterfaces, world } from '@openbar/iommu'
 import { MappedMemory, physicalAddresses } from '@openbar/linux'
 import { readFunction } from '@openbar/pci'
 import { Device } from '@openbar/vfio'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { backends } from '../support/backends.ts'
+import { startChild } from '../support/child.ts'
 import { errorOf } from '../support/error-of.ts'
 import { hugepagePool, setHugepages } from '../support/hugepage-pool.ts'
 import { NICS, nicAddress } from '../support/nics.ts'
@@ -105,7 +107,27 @@ describe.each(backends)('a domain on %s', (backend) => {
     await errorOf('ERR_INVALID_ARGUMENT', () => domain.allocate(PAGE, { access: 'all' as 'read' }))
     await errorOf('ERR_INVALID_ARGUMENT', () => domain.allocate(PAGE, { hugepages: '4KiB' as '2MiB' }))
     await errorOf('ERR_IOVA_EXHAUSTED', () => domain.allocate(PAGE, { maxIova: 0xffff }))
+    await using device = await Device.open(nicAddress('e1000'), { domain, bind: true, addressBits: 16 })
+    await errorOf('ERR_IOVA_EXHAUSTED', () => domain.allocate(PAGE))
+    await device.close()
+    expect(domain.allocate(PAGE).closed).toBe(false)
+    domain.close()
     expect(domain.snapshot().mappings).toEqual([])
+    expect(hugepagePool(HUGE).free).toBe(POOL)
+  })
+
+  it('keeps shared memory for whoever has it open, when its program is killed', async () => {
+    const source = `
+      import { Domain } from '@openbar/iommu'
+      globalThis.kept = (await Domain.open({ backend: '${backend}' })).allocate(1, { shared: true })
+      console.log(kept.memory.fd)`
+    let held: number
+    {
+      await using child = await startChild(source)
+      held = openSync(`/proc/${child.pid}/fd/${child.line}`, 'r')
+    }
+    expect(hugepagePool(HUGE).free).toBe(POOL - 1)
+    closeSync(held)
     expect(hugepagePool(HUGE).free).toBe(POOL)
   })
 
