@@ -1,6 +1,7 @@
 import { E1000 } from '@openbar/drivers-e1000'
 import type { BackendName, Domain } from '@openbar/iommu'
 import { bindDriver } from '@openbar/pci'
+import { Device } from '@openbar/vfio'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { echo, resolve } from '../../examples/net/ping-host.ts'
 import { backends } from '../support/backends.ts'
@@ -84,6 +85,21 @@ describe.each(backends)('the e1000 driver on %s', (backend) => {
     await device.close()
     expect(hugepagePool(HUGE).free).toBe(POOL)
     await nic.close()
+  })
+
+  it('stops, and says why its memory stays, while another device of its domain is bus master', async () => {
+    await using opened = await openDevice('e1000', backend)
+    const { device, domain } = opened
+    await using other = await Device.open(nicAddress('e1000e'), { domain, bind: true })
+    other.config.command.busMasterEnable = true
+    const nic = await E1000.start(device)
+    const refused = { code: 'ERR_DOMAIN_STATE', message: expect.stringContaining(other.address) }
+    await expect(nic.close()).rejects.toMatchObject({ error: refused, suppressed: refused })
+    expect([device.config.command.busMasterEnable, device.interrupts.enabled]).toEqual([false, undefined])
+    expect(bytesAllocated(domain)).toBe(POOL * HUGE)
+    for (const last of [device, other]) await last.close()
+    domain.close()
+    expect(hugepagePool(HUGE).free).toBe(POOL)
   })
 
   it.each(NICS)(`leaves a NIC that can be had at once when it is killed, ${KILLS} times: $chip`, async ({ model }) => {
