@@ -1,4 +1,5 @@
 import { invalidArgument, isOpenbarError, type MappedMemory, OpenbarError } from '@openbar/linux'
+import { assertAccess } from './access.ts'
 import { AddressSpace } from './address-space.ts'
 import { assertChoice } from './assert-choice.ts'
 import type { Attachable, Attachment } from './attachable.ts'
@@ -271,8 +272,9 @@ export class Domain {
     const { access = 'read-write' } = options
     if (!this.#backend.translates) {
       // An option that is wrong is so on every backend.
-      placementOf(size, this.#space.pageSize, options, this.#members.devices)
-      const { memory, address } = makePhysicalMemory(size, options)
+      assertAccess(access)
+      const { limit } = placementOf(size, this.#space.pageSize, options, this.#members.devices)
+      const { memory, address } = makePhysicalMemory(size, options, limit)
       const mapping = new DomainMapping(bigToNumber(address), memory, memory.address, access)
       this.#space.adopt(mapping)
       return this.#keep(mapping, memory, address)

@@ -138,7 +138,8 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
   }
 
   static async #open(address: string, options: DeviceOptions): Promise<Device> {
-    const binding = options.bind === true ? await takeDevice(address) : undefined
+    const withoutIommu = options.domain?.backend === 'unsafe-noiommu'
+    const binding = options.bind === true ? await takeDevice(address, withoutIommu) : undefined
     let ownDomain: Domain | undefined
     try {
       const device = new Device(locateDevice(address), binding, options.addressBits ?? 64)
