@@ -77,6 +77,12 @@ export const labMatrix: readonly MatrixRow[] = [
     backends: [],
     files: ['tests/no-iommu/'],
   },
+  // The mock IOMMU of the kernel's own tests works only where there is no other.
+  {
+    machine: { kernel: 'iommufd', iommu: 'none', nics: [e1000e] },
+    backends: [],
+    files: ['tests/iommufd-mock/'],
+  },
 ]
 
 /** What a row is called in results: `distro × intel × e1000+e1000e`; NICs in one group stand in brackets. */

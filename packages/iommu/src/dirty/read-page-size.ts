@@ -23,12 +23,13 @@ const SYSCALL = 'ioctl(VFIO_IOMMU_GET_INFO)'
 export function readPageSize(container: Fd<'container'>): number {
   const info = tryQueryInfo(container, VFIO_IOMMU_GET_INFO, vfioIommuType1Info)
   if (typeof info === 'number') {
-    if (info !== -Errno.EINVAL) throw syscallError(SYSCALL, -info, 'the VFIO container')
+    // An iommufd that stands in for a container says ENODEV.
+    if (info !== -Errno.EINVAL && info !== -Errno.ENODEV) throw syscallError(SYSCALL, -info, 'the VFIO container')
     throw new OpenbarError('ERR_DOMAIN_STATE', {
       message: 'The VFIO container has no device, and so no dirty tracking.',
       hint: 'Start it after a device has joined, and again when the last one had left.',
       context: { state: 'without a device' },
-      errno: Errno.EINVAL,
+      errno: -info,
       syscall: SYSCALL,
     })
   }

@@ -37,8 +37,9 @@ const MOST_REQUESTS = 2 ** 20
  * Where the page requests (PRI) of devices come in whose page tables were allocated with it, and where they are
  * answered.
  *
- * A device waits until it is answered. What is not answered when a device leaves its table, or when the queue is
- * closed, the kernel answers as invalid.
+ * A device waits until it is answered. What is not answered when a device is detached from its table the kernel answers
+ * as invalid. A device that is attached to another table without being detached must have no open question before:
+ * {@link FaultQueue.rejectAll}. Linux 6.12 frees what is open twice then, and goes down.
  *
  * @see linux/iommufd.h, `struct iommu_fault_alloc`, `struct iommu_hwpt_pgfault`
  *
@@ -59,6 +60,8 @@ export class FaultQueue {
   readonly #fd: Fd<'file'>
   readonly #tables = new Users()
   readonly #waits = new Set<() => void>()
+  /** Cookies of the groups that wait for their answer. */
+  readonly #open = new Set<number>()
   #unread: PageRequestGroup[] = []
   #capacity = 64
   #state: 'open' | 'half closed' | 'closed' = 'open'
@@ -178,10 +181,29 @@ export class FaultQueue {
       if (errno === Errno.EINVAL) throw invalidArgument('cookie', cookie, 'that of a group that waits for its answer')
       throw syscallError('write', errno, this.#name)
     }
+    this.#open.delete(cookie)
   }
 
   /**
-   * Ends all readings and gives the queue back; what is not answered is answered as invalid. Further calls do nothing.
+   * Answers as invalid whatever was not answered, read or not.
+   *
+   * @returns How many groups that were.
+   * @throws {@link OpenbarError} `ERR_CLOSED`, `ERR_SYSCALL`.
+   *
+   * @example
+   * ```ts
+   * queue.rejectAll() // before the device is attached to another table
+   * ```
+   */
+  rejectAll(): number {
+    while (this.take().length > 0);
+    const cookies = [...this.#open]
+    for (const cookie of cookies) this.respond(cookie, 'invalid')
+    return cookies.length
+  }
+
+  /**
+   * Ends all readings and gives the queue back. Further calls do nothing.
    *
    * @throws {@link OpenbarError} `ERR_DOMAIN_STATE` while a page table uses it, naming which; it stays open then.
    */
@@ -224,7 +246,9 @@ export class FaultQueue {
     const buffer = new Uint8Array(this.#capacity * PAGE_REQUEST_SIZE)
     try {
       const length = readSync(this.#fd, buffer)
-      return parsePageRequests(buffer.subarray(0, length))
+      const groups = parsePageRequests(buffer.subarray(0, length))
+      for (const { cookie } of groups) this.#open.add(cookie)
+      return groups
     } catch (error) {
       const errno = errnoOf(error)
       if (errno === undefined) throw error

@@ -15,6 +15,10 @@ vi.mock('@openbar/linux', async (original) => ({
   tryIoctl: (_fd: number, { name }: { name: string }) => kernel.answer(name),
 }))
 
+vi.mock('./iova-ranges.ts', () => ({
+  iovaRanges: () => ({ ranges: [{ start: 0n, last: 2n ** 64n - 1n }], alignment: 1n }),
+}))
+
 const fd = asFd<'iommufd'>(100)
 const space = { fd, ioas: 1 }
 const dirtyTable = () => PageTable.allocate(space, 3, { dirtyTracking: true })

@@ -1,5 +1,6 @@
 import {
   addressOf,
+  Errno,
   type Fd,
   IOMMU_HWPT_ALLOC,
   IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
@@ -19,6 +20,7 @@ import type { Iova } from '../iova.ts'
 import type { IommufdAddressSpace } from './address-space.ts'
 import { destroyObject } from './destroy-object.ts'
 import { invalidatePageTable } from './invalidate-page-table.ts'
+import { iovaRanges } from './iova-ranges.ts'
 import type { Invalidation } from './page-table-data.ts'
 import {
   checkPageTableOptions,
@@ -28,6 +30,7 @@ import {
 } from './page-table-options.ts'
 import { readDirtyBitmap } from './read-dirty-bitmap.ts'
 import { refusal } from './refusal.ts'
+import { noTableYetError, outOfReachError, reachesNothing } from './table-reach.ts'
 import { Users } from './users.ts'
 
 /**
@@ -76,15 +79,16 @@ export class PageTable {
    * Allocates a page table that a device's IOMMU can walk. The device is not attached to it by that.
    *
    * @param deviceId - The device's number in the context, as binding it answered.
-   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` when the kernel or the IOMMU has no such tables;
-   *   `ERR_INVALID_ARGUMENT` for options that contradict each other, `ERR_CLOSED` for a parent or queue that was
+   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` when the kernel or the IOMMU has no such tables, or makes them
+   *   only while it attaches a device; `ERR_DOMAIN_STATE` when the table would not reach all that is mapped;
+   *   `ERR_INVALID_ARGUMENT` for options that contradict each other; `ERR_CLOSED` for a parent or queue that was
    *   closed; `ERR_SYSCALL`, with ENOENT when the context has no such device.
    *
    * @example
    * ```ts
    * using parent = PageTable.allocate(space, deviceId, { nestParent: true })
-   * using nested = PageTable.allocate(space, deviceId, { parent, data: vtdStage1Table({ pageTable: 0, addressWidth: 48
-   * }) })
+   * const data = vtdStage1Table({ pageTable: 0x1000, addressWidth: 48 })
+   * using nested = PageTable.allocate(space, deviceId, { parent, data })
    * ```
    */
   static allocate(space: IommufdAddressSpace, deviceId: number, options: PageTableOptions = {}): PageTable {
@@ -108,7 +112,13 @@ export class PageTable {
       command.data_uptr = addressOf(command.bytes) + BigInt(iommuHwptAlloc.size)
     }
     const result = tryIoctl(space.fd, IOMMU_HWPT_ALLOC, command)
-    if (result >= 0) return new PageTable(command.out_hwpt_id, space, options)
+    if (result >= 0) {
+      const table = new PageTable(command.out_hwpt_id, space, options)
+      if (parent !== undefined || !reachesNothing(iovaRanges(space).ranges)) return table
+      table.close()
+      throw noTableYetError(deviceId)
+    }
+    if (result === -Errno.EADDRINUSE) throw outOfReachError(space, deviceId)
     const wish = describePageTable(options)
     throw refusal(IOMMU_HWPT_ALLOC, -result, {
       what: wish.what,
