@@ -318,8 +318,9 @@ export class Domain {
   /**
    * Moves a group of devices, all that are open of it, into another domain. `device.setDomain` of `@openbar/vfio` does this.
    *
-   * Between iommufd domains of one context the kernel does it in one step: at no time is a device in none, and registers and
-   * interrupts stay. Otherwise each device is told to leave, closed, opened in the other domain, and told that it is there.
+   * Between iommufd domains of one context the kernel does it in one step, unless the driver of the IOMMU makes page tables only
+   * for a device that is in none, as that of the virtio IOMMU does: at no time is a device in none, and registers and interrupts
+   * stay. Otherwise each device is told to leave, closed, opened in the other domain, and told that it is there.
    *
    * @param group - The number of the IOMMU group.
    * @returns Whether it was one step.
@@ -337,13 +338,13 @@ export class Domain {
     const moving = [...this.#attachments].filter(({ device }) => device.group === group)
     if (moving.length === 0) throw notHereError(group)
     if (to === this) return true
-    if (this.#backend.replaceable(to.#backend)) {
+    const inners = moving.map(({ inner }) => inner)
+    if (this.#backend.replaceable(to.#backend, inners)) {
       this.#replaceGroup(group, moving, to)
       return true
     }
     for (const { device } of moving) assertMovable(device)
-    for (const { device } of moving) device.leaving?.()
-    for (const attachment of moving) attachment.detach()
+    leaveTogether(moving)
     for (const { device } of moving) device.arrived?.(to.attach(device))
     return false
   }
@@ -371,7 +372,8 @@ export class Domain {
       devices: this.#devices().map(({ address }) => address),
       ranges: closed ? undefined : this.#backend.ranges(),
       mappings,
-      pinnedBytes: state === 'mapped' ? mappings.reduce((sum, { size }) => sum + size, 0) : 0,
+      // No backend pins memory for a page table that is not there yet.
+      pinnedBytes: this.#pins ? mappings.reduce((sum, { size }) => sum + size, 0) : 0,
       limits: { mappingsLeft: closed ? undefined : this.#backend.mappingsLeft },
     }
   }
@@ -392,6 +394,11 @@ export class Domain {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.close()
+  }
+
+  /** Whether the kernel pins what is mapped: there is a page table for a device. */
+  get #pins(): boolean {
+    return this.#backend.translates && this.#attachments.size > 0
   }
 
   #devices(): Attachable[] {
@@ -484,6 +491,13 @@ export class Domain {
       context: { what: 'domain' },
     })
   }
+}
+
+/** Each step is taken whatever becomes of the others: one left out would keep a device in a domain that it knows nothing of. */
+function leaveTogether(moving: readonly DomainAttachment[]): void {
+  using steps = new DisposableStack()
+  for (const attachment of moving) steps.defer(() => attachment.detach())
+  for (const { device } of moving) steps.defer(() => device.leaving?.())
 }
 
 function assertNoBuffer({ buffer, size, iova }: DomainMapping): void {
