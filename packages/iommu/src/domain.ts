@@ -324,7 +324,8 @@ export class Domain {
    *
    * @param group - The number of the IOMMU group.
    * @returns Whether it was one step.
-   * @throws {@link OpenbarError} `ERR_CLOSED` when either domain is closed; `ERR_DOMAIN_STATE` when no device of the group is in
+   * @throws {@link OpenbarError} `ERR_CLOSED` when the other domain is closed; this one may be, and ends when its last device has
+   *   moved. `ERR_DOMAIN_STATE` when no device of the group is in
    *   this one; `ERR_NOT_SUPPORTED` when a device cannot be told; nothing is changed then. When the kernel refuses the one step,
    *   nothing is changed either; otherwise what {@link Domain.attach} throws, and the devices that it has not let in are in none.
    *
