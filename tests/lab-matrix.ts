@@ -33,17 +33,17 @@ export const labMatrix: readonly MatrixRow[] = [
   },
   {
     machine: { kernel: 'iommufd', iommu: 'intel', nics: [e1000, e1000e] },
-    backends: ['iommufd', 'type1'],
+    backends: ['iommufd', 'type1', 'iommufd-compat'],
     files: everything,
   },
   {
     machine: { kernel: 'iommufd', iommu: 'amd', nics: [e1000, e1000e] },
-    backends: ['iommufd', 'type1'],
+    backends: ['iommufd', 'type1', 'iommufd-compat'],
     files: everything,
   },
   {
     machine: { kernel: 'iommufd', iommu: 'virtio', nics: [e1000, e1000e] },
-    backends: ['iommufd', 'type1'],
+    backends: ['iommufd', 'type1', 'iommufd-compat'],
     files: everything,
   },
   {
@@ -58,7 +58,7 @@ export const labMatrix: readonly MatrixRow[] = [
   },
   {
     machine: { kernel: 'iommufd', iommu: 'intel', nics: [onBridge, onBridge] },
-    backends: ['iommufd', 'type1'],
+    backends: ['iommufd', 'type1', 'iommufd-compat'],
     files: sharedGroup,
   },
   {
@@ -69,8 +69,13 @@ export const labMatrix: readonly MatrixRow[] = [
       memoryMiB: 4096,
       append: ['hugepagesz=1G', 'hugepages=1'],
     },
-    backends: ['iommufd', 'type1'],
+    backends: ['iommufd', 'type1', 'iommufd-compat'],
     files: ['tests/hugepages-1g/'],
+  },
+  {
+    machine: { kernel: 'iommufd', iommu: 'intel', nics: [], devices: ['edu'] },
+    backends: ['iommufd', 'type1', 'iommufd-compat'],
+    files: ['tests/edu-dma/'],
   },
   {
     machine: { kernel: 'distro', iommu: 'none', nics: [e1000, e1000e] },
@@ -86,7 +91,8 @@ export const labMatrix: readonly MatrixRow[] = [
 ]
 
 /** What a row is called in results: `distro × intel × e1000+e1000e`; NICs in one group stand in brackets. */
-export function rowName({ machine: { kernel, iommu, nics } }: MatrixRow): string {
-  const names = nics.map(({ model }) => model).join('+')
+export function rowName({ machine: { kernel, iommu, nics, devices = [] } }: MatrixRow): string {
+  const models = devices.map((device) => (typeof device === 'string' ? device : device.model))
+  const names = [...nics.map(({ model }) => model), ...models].join('+')
   return [kernel, iommu, nics.some(({ bus }) => bus === 'bridge') ? `[${names}]` : names].join(' × ')
 }

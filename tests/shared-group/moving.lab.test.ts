@@ -14,18 +14,18 @@ const STATUS = 8
 const MSI_WINDOW = 0xfee0_0000n
 const [first, second] = nicAddresses('e1000') as [string, string]
 
+async function openBoth(options: { domain?: Domain }) {
+  await using opening = new AsyncDisposableStack()
+  const binding = await bindDriver(second, 'vfio-pci')
+  opening.defer(() => binding.restore())
+  const one = opening.use(await Device.open(first, { ...options, bind: true }))
+  const other = opening.use(await Device.open(second, { domain: one.domain }))
+  const opened = opening.move()
+  return { one, other, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+}
+
 describe.each(translating(backends))('a group of two on %s', (backend) => {
   const { movesInOneStep, outOfReach } = differencesOf(backend)
-
-  async function openBoth(options: { domain?: Domain }) {
-    await using opening = new AsyncDisposableStack()
-    const binding = await bindDriver(second, 'vfio-pci')
-    opening.defer(() => binding.restore())
-    const one = opening.use(await Device.open(first, { ...options, bind: true }))
-    const other = opening.use(await Device.open(second, { domain: one.domain }))
-    const opened = opening.move()
-    return { one, other, [Symbol.asyncDispose]: () => opened.disposeAsync() }
-  }
 
   it('moves as a whole, whichever device is told to', async () => {
     await using from = await Domain.open({ backend })
@@ -72,8 +72,10 @@ describe.each(translating(backends))('a group of two on %s', (backend) => {
     }
     expect(processState()).toEqual(before)
   })
+})
 
-  it('out of the private domain of one, by the other, closes that domain with its owner at the latest', async () => {
+describe('a group of two in the private domain of one', () => {
+  it('is taken out by the other, and the domain is closed with its owner at the latest', async () => {
     const before = processState()
     {
       await using to = await Domain.open({ backend: 'type1' })

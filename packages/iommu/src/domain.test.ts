@@ -430,6 +430,27 @@ describe.each(['iommufd', 'type1'] as const)('the lifetime of a domain on %s', (
   })
 })
 
+describe('a group that moves by way of none', () => {
+  test('leaves as a whole when a device of it cannot let go, and that is the error', () => {
+    const { backend, domain } = open()
+    const to = open()
+    const left: string[] = []
+    const device = (base: Attachable, leave: () => void): Attachable => ({ ...base, leaving: leave, arrived: () => {} })
+    const stuck = () => {
+      throw new Error('cannot let go')
+    }
+    domain.attach(device(NIC, () => left.push(NIC.address)))
+    domain.attach(device(NEIGHBOUR, stuck))
+    expect(() => domain.moveGroup(NIC.group, to.domain)).toThrow('cannot let go')
+    expect(left).toEqual([NIC.address])
+    expect([backend.devices, domain.snapshot().devices, to.backend.devices]).toEqual([[], [], []])
+    // Nobody claims the group any more.
+    to.domain.attach(NIC).detach()
+    domain.close()
+    to.domain.close()
+  })
+})
+
 describe('mappings that are remembered', () => {
   test('are made when the first device comes, and remembered again when the last has left', () => {
     const { backend, domain } = open({ name: 'type1' })

@@ -2,6 +2,7 @@ import { invalidArgument, isOpenbarError, type MappedMemory, OpenbarError } from
 import { AddressSpace } from './address-space.ts'
 import { assertChoice } from './assert-choice.ts'
 import type { Attachable, Attachment } from './attachable.ts'
+import { attachError } from './backend/attach-error.ts'
 import type { Backend, BackendName } from './backend/backend.ts'
 import { BACKEND_NAMES, openBackend } from './backend/select-backend.ts'
 import type { DirtyTracking } from './dirty/dirty-tracking.ts'
@@ -311,7 +312,7 @@ export class Domain {
       return attachment
     } catch (error) {
       leaveGroup()
-      throw error
+      throw attachError(error, [...this.#space.mappings])
     }
   }
 
@@ -442,10 +443,12 @@ export class Domain {
   }
 
   #replaceGroup(group: number, moving: readonly DomainAttachment[], to: Domain): void {
-    this.#backend.replace(
-      moving.map(({ inner }) => inner),
-      to.#backend,
-    )
+    const inners = moving.map(({ inner }) => inner)
+    try {
+      this.#backend.replace(inners, to.#backend)
+    } catch (error) {
+      throw attachError(error, [...to.#space.mappings])
+    }
     passGroup(group, to)
     for (const attachment of moving) {
       this.#attachments.delete(attachment)
