@@ -120,6 +120,11 @@ export const labMatrix: readonly MatrixRow[] = [
     files: ['tests/iommufd-mock/'],
   },
   {
+    machine: { kernel: 'iommufd', iommu: 'intel', nics: [], devices: ['edu'] },
+    backends: ['iommufd', 'type1', 'iommufd-compat'],
+    files: ['tests/edu-dma/'],
+  },
+  {
     machine: { kernel: 'distro', iommu: 'none', nics: [e1000, e1000e] },
     backends: [],
     files: ['tests/no-iommu/'],
@@ -127,8 +132,9 @@ export const labMatrix: readonly MatrixRow[] = [
 ]
 
 /** What a row is called in results: `distro × intel × e1000+e1000e`; NICs in one group stand in brackets. */
-export function rowName({ about, machine: { kernel, iommu, nics } }: MatrixRow): string {
-  const names = nics.map(({ model }) => model).join('+')
+export function rowName({ about, machine: { kernel, iommu, nics, devices = [] } }: MatrixRow): string {
+  const models = devices.map((device) => (typeof device === 'string' ? device : device.model))
+  const names = [...nics.map(({ model }) => model), ...models].join('+')
   const machine = [kernel, iommu, nics.some(({ bus }) => bus === 'bridge') ? `[${names}]` : names].join(' × ')
   return about === undefined ? machine : `${about}: ${machine}`
 }

@@ -47,6 +47,28 @@ describe.each(kinds)('a 1 GiB hugepage, %s', (_kind, make) => {
   })
 })
 
+describe.each(backends)('a buffer of 1 GiB on %s', (backend) => {
+  it('is one hugepage, which the allocator places on its boundary and gives back', async () => {
+    await using domain = await Domain.open({ backend })
+    await using _device = await Device.open(nicAddress('e1000e'), { domain, bind: true })
+    for (const options of [{}, { iova: 0x1_0000_0000n }]) {
+      using buffer = domain.allocate(1, { ...options, hugepages: '1GiB' })
+      expect([buffer.size, buffer.pageSize, buffer.iova % BigInt(GIB)]).toEqual([GIB, GIB, 0n])
+      expect(domain.snapshot().pinnedBytes).toBe(GIB)
+      buffer.bytes[GIB - 1] = 1
+      await errorOf('ERR_DOMAIN_STATE', () => domain.unmap(buffer))
+      await errorOf('ERR_NO_HUGEPAGES', () => domain.allocate(1, { hugepages: '1GiB' }))
+    }
+    expect(domain.snapshot().mappings).toEqual([])
+    expect(hugepagePool(GIB)).toEqual({ total: 1, free: 1, reserved: 0 })
+    const memory = MappedMemory.anonymous(GIB, { hugepages: '1GiB' })
+    const mapping = domain.map(memory, { iova: domain.pickIova(GIB, { align: GIB }) })
+    await errorOf('ERR_NOT_MAPPED', () => domain.unmap({ iova: mapping.iova, size: HUGE }))
+    expect(domain.unmap(mapping)).toBe(GIB)
+    memory.revoke()
+  })
+})
+
 describe('more 1 GiB hugepages than there are', () => {
   it('are an error that names the boot parameter, and the one there is stays free', async () => {
     const error = await errorOf('ERR_NO_HUGEPAGES', () => MappedMemory.anonymous(2 * GIB, { hugepages: '1GiB' }))

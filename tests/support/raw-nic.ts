@@ -77,6 +77,11 @@ export class RawNic implements AsyncDisposable {
     return nic
   }
 
+  /** Where its rings stand: a domain that it moves to has to map them at the same address. */
+  get ring(): DmaBuffer {
+    return this.#ring
+  }
+
   /**
    * Sends a frame from one IOVA and receives it at another.
    *

@@ -12,8 +12,9 @@ import { thrownBy } from './testing/thrown-by.ts'
 const NIC: Attachable = { address: '0000:00:02.0', group: 2, cdev: undefined }
 const DISK: Attachable = { address: '0000:00:03.0', group: 3, cdev: undefined }
 const NEIGHBOUR: Attachable = { address: '0000:00:02.1', group: 2, cdev: undefined }
-/** Pages that no test touches: the fake kernel only notes where they are. */
-const memory = (pages = 1, address = 0x7f00_0000_0000n): MappableMemory => ({ address, size: pages * 4096 })
+/** Pages that no test touches, but that have to be there. They are aligned to 2 MiB. */
+const ROOM = MappedMemory.anonymous(2 * 1024 * 1024)
+const memory = (pages = 1): MappableMemory => ({ address: BigInt(ROOM.address), size: pages * 4096 })
 
 function open(options: FakeBackendOptions = {}) {
   const backend = new FakeBackend(options)
@@ -98,11 +99,11 @@ describe('Domain.map', () => {
 
   test('goes by a larger page size where the IOMMU has one', () => {
     const { domain } = open({ alignment: 65536 })
-    expect(thrownBy(() => domain.map(memory(16, 0x10000n), { iova: 0x1000 }))).toMatchObject({
+    expect(thrownBy(() => domain.map(memory(16), { iova: 0x1000 }))).toMatchObject({
       code: 'ERR_IOVA_ALIGNMENT',
       context: { iova: 0x1000n, size: 65536n, alignment: 65536n },
     })
-    expect(domain.map(memory(16, 0x10000n), { iova: 0x1_0000 }).size).toBe(65536)
+    expect(domain.map(memory(16), { iova: 0x1_0000 }).size).toBe(65536)
   })
 
   test('keeps its books when the kernel refuses, so that the range is free for the next', () => {
@@ -475,6 +476,27 @@ describe.each(['iommufd', 'type1'] as const)('the lifetime of a domain on %s', (
     expect(domain.allocate(4096).iova).toBe(0x100_0000n)
     disk.detach()
     domain.close()
+  })
+})
+
+describe('a group that moves by way of none', () => {
+  test('leaves as a whole when a device of it cannot let go, and that is the error', () => {
+    const { backend, domain } = open()
+    const to = open()
+    const left: string[] = []
+    const device = (base: Attachable, leave: () => void): Attachable => ({ ...base, leaving: leave, arrived: () => {} })
+    const stuck = () => {
+      throw new Error('cannot let go')
+    }
+    domain.attach(device(NIC, () => left.push(NIC.address)))
+    domain.attach(device(NEIGHBOUR, stuck))
+    expect(() => domain.moveGroup(NIC.group, to.domain)).toThrow('cannot let go')
+    expect(left).toEqual([NIC.address])
+    expect([backend.devices, domain.snapshot().devices, to.backend.devices]).toEqual([[], [], []])
+    // Nobody claims the group any more.
+    to.domain.attach(NIC).detach()
+    domain.close()
+    to.domain.close()
   })
 })
 

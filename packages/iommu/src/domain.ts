@@ -2,6 +2,7 @@ import { invalidArgument, isOpenbarError, type MappedMemory, OpenbarError } from
 import { assertAccess } from './access.ts'
 import { AddressSpace } from './address-space.ts'
 import { assertChoice } from './assert-choice.ts'
+import { assertPinnable } from './assert-pinnable.ts'
 import type { Attachable, Attachment } from './attachable.ts'
 import type { Backend, BackendName } from './backend/backend.ts'
 import { BACKEND_NAMES, openBackend } from './backend/select-backend.ts'
@@ -144,6 +145,7 @@ export class Domain {
   map(memory: MappableMemory, options: MapOptions): Mapping {
     this.#assertOpen()
     const { iova, access = 'read-write' } = options
+    if (!this.#pins) assertPinnable(memory, access)
     return this.#space.map(memory, iova, access)
   }
 
@@ -312,13 +314,14 @@ export class Domain {
   /**
    * Moves a group of devices, all that are open of it, into another domain. `device.setDomain` of `@openbar/vfio` does this.
    *
-   * Between iommufd domains of one context the kernel does it in one step, behind a virtio IOMMU only while the other domain is
-   * empty: at no time is a device in none, and registers and interrupts stay. Otherwise each device is told to leave, closed, opened
-   * in the other domain, and told that it is there.
+   * Between iommufd domains of one context the kernel does it in one step, unless the driver of the IOMMU makes page tables only
+   * for a device that is in none, as that of the virtio IOMMU does: at no time is a device in none, and registers and interrupts
+   * stay. Otherwise each device is told to leave, closed, opened in the other domain, and told that it is there.
    *
    * @param group - The number of the IOMMU group.
    * @returns Whether it was one step.
-   * @throws {@link OpenbarError} `ERR_CLOSED` when either domain is closed; `ERR_DOMAIN_STATE` when no device of the group is in
+   * @throws {@link OpenbarError} `ERR_CLOSED` when the other domain is closed; this one may be, and ends when its last device has
+   *   moved. `ERR_DOMAIN_STATE` when no device of the group is in
    *   this one; `ERR_NOT_SUPPORTED` when a device cannot be told; nothing is changed then. When the kernel refuses the one step,
    *   nothing is changed either; otherwise what {@link Domain.attach} throws, and the devices are back where they were, or in none
    *   if they are not let in there either.
@@ -356,8 +359,7 @@ export class Domain {
       devices: this.#members.devices.map(({ address }) => address),
       ranges: closed ? undefined : this.#backend.ranges(),
       mappings,
-      // Without a page table, which comes with the first device, an iommufd pins nothing.
-      pinnedBytes: state === 'mapped' && !this.#members.empty ? mappings.reduce((sum, { size }) => sum + size, 0) : 0,
+      pinnedBytes: this.#pins ? mappings.reduce((sum, { size }) => sum + size, 0) : 0,
       limits: { mappingsLeft: closed ? undefined : this.#backend.mappingsLeft },
     }
   }
@@ -378,6 +380,11 @@ export class Domain {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.close()
+  }
+
+  /** Whether the kernel pins what is mapped. No backend does before there is a page table, which comes with the first device. */
+  get #pins(): boolean {
+    return this.#backend.translates && !this.#members.empty
   }
 
   /** Where a buffer goes: on the bounds of a large page if it fills one, and somewhere all the same if there is no such place. */

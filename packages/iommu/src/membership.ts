@@ -1,8 +1,8 @@
-import { Errno, isOpenbarError, OpenbarError } from '@openbar/linux'
+import { OpenbarError } from '@openbar/linux'
 import type { AddressSpace } from './address-space.ts'
 import type { Attachable, Attachment } from './attachable.ts'
+import { attachError } from './backend/attach-error.ts'
 import type { Backend, BackendAttachment } from './backend/backend.ts'
-import { memlockError } from './backend/map-error.ts'
 import type { Domain } from './domain.ts'
 import { DomainAttachment } from './domain-attachment.ts'
 import { claimGroup, passGroup } from './groups/group-claims.ts'
@@ -47,7 +47,7 @@ export class Membership {
       return attachment
     } catch (error) {
       leaveGroup()
-      throw this.#explain(error)
+      throw attachError(error, [...this.#space.mappings])
     }
   }
 
@@ -69,11 +69,14 @@ export class Membership {
     const moving = [...this.#attachments].filter(({ device }) => device.group === group)
     if (moving.length === 0) throw notHereError(group)
     if (to === this) return true
-    if (this.#backend.replaceable(to.#backend) && this.#replace(group, moving, to)) return true
+    const inners = moving.map(({ inner }) => inner)
+    if (this.#backend.replaceable(to.#backend, inners)) {
+      this.#replace(group, moving, to)
+      return true
+    }
     const devices = moving.map(({ device }) => device)
     for (const device of devices) assertMovable(device)
-    for (const device of devices) device.leaving?.()
-    for (const attachment of moving) attachment.detach()
+    leaveTogether(moving)
     try {
       for (const device of devices) device.arrived?.(to.attach(device))
     } catch (error) {
@@ -87,28 +90,22 @@ export class Membership {
   #sendBack(devices: readonly Attachable[], from: Membership): void {
     const addresses = new Set(devices.map(({ address }) => address))
     const arrived = [...this.#attachments].filter(({ device }) => addresses.has(device.address))
-    for (const { device } of arrived) device.leaving?.()
-    for (const attachment of arrived) attachment.detach()
-    // A domain that was closed meanwhile has ended with its last device.
-    if (from.#domain.closed) return
     try {
+      leaveTogether(arrived)
+      // A domain that was closed meanwhile has ended with its last device.
+      if (from.#domain.closed) return
       for (const device of devices) device.arrived?.(from.attach(device))
     } catch {
       // The error that is worth telling is the one that started this.
     }
   }
 
-  /** Moves devices in one step; `false` when that cannot be done behind this IOMMU, and nothing has changed. */
-  #replace(group: number, moving: readonly DomainAttachment[], to: Membership): boolean {
+  #replace(group: number, moving: readonly DomainAttachment[], to: Membership): void {
+    const inners = moving.map(({ inner }) => inner)
     try {
-      this.#backend.replace(
-        moving.map(({ inner }) => inner),
-        to.#backend,
-      )
+      this.#backend.replace(inners, to.#backend)
     } catch (error) {
-      // virtio-iommu makes page tables only while it attaches a device, so it cannot change to mappings that are there already.
-      if (isOpenbarError(error, 'ERR_SYSCALL') && error.errno === Errno.EADDRINUSE) return false
-      throw error
+      throw attachError(error, [...to.#space.mappings])
     }
     passGroup(group, to)
     for (const attachment of moving) {
@@ -119,20 +116,11 @@ export class Membership {
     }
     to.#space.rangesChanged()
     this.#left()
-    return true
   }
 
   #left(): void {
     this.#space.rangesChanged()
     if (this.empty) this.#onEmpty()
-  }
-
-  /** An iommufd pins what is mapped only when the first device comes; then it is the device that cannot be let in. */
-  #explain(error: unknown): unknown {
-    if (!isOpenbarError(error, 'ERR_SYSCALL') || error.errno !== Errno.ENOMEM) return error
-    const bytes = Array.from(this.#space.mappings).reduce((sum, { size }) => sum + size, 0)
-    const { syscall = 'ioctl' } = error
-    return memlockError('of all mappings together', BigInt(bytes), { errno: Errno.ENOMEM, syscall, cause: error })
   }
 
   #assertOutside({ address }: Attachable): void {
@@ -143,6 +131,13 @@ export class Membership {
       context: { address, holders: [] },
     })
   }
+}
+
+/** Each step is taken whatever becomes of the others: one left out would keep a device in a domain that it knows nothing of. */
+function leaveTogether(moving: readonly DomainAttachment[]): void {
+  using steps = new DisposableStack()
+  for (const attachment of moving) steps.defer(() => attachment.detach())
+  for (const { device } of moving) steps.defer(() => device.leaving?.())
 }
 
 function notHereError(group: number): OpenbarError<'ERR_DOMAIN_STATE'> {

@@ -65,8 +65,11 @@ export interface Backend {
    *   makes the mappings that were remembered. When it throws, the device is not let in.
    */
   attach(device: Attachable, onReady: () => void): BackendAttachment
-  /** Whether {@link Backend.replace} can move devices to another backend: both are address spaces of one iommufd context. */
-  replaceable(other: Backend): boolean
+  /**
+   * Whether {@link Backend.replace} can move the devices of a group to another backend: both are address spaces of one iommufd
+   * context, and the driver of the IOMMU makes the other's page table before it attaches the first device.
+   */
+  replaceable(other: Backend, group: readonly BackendAttachment[]): boolean
   /**
    * Moves the devices of a group to another backend's address space, in one step: at no time is one in none. When it throws,
    * nothing has changed.

@@ -20,6 +20,7 @@ import type { DirtyTracking } from '../dirty/dirty-tracking.ts'
 import type { IommufdAddressSpace } from '../iommufd/address-space.ts'
 import { destroyObject } from '../iommufd/destroy-object.ts'
 import { iovaRanges } from '../iommufd/iova-ranges.ts'
+import { reachesNothing, reachOfNewTable } from '../iommufd/table-reach.ts'
 import { formatRange } from '../iova.ts'
 import type { Mapping } from '../mapping.ts'
 import { readU64, writeU64 } from '../words.ts'
@@ -120,12 +121,14 @@ export class IommufdBackend implements Backend {
     return new IommufdDevice(device, this, this.#tracking?.table)
   }
 
-  replaceable(other: Backend): boolean {
-    return other instanceof IommufdBackend && other.#context === this.#context
+  replaceable(other: Backend, [device]: readonly BackendAttachment[]): boolean {
+    if (!(other instanceof IommufdBackend) || other.#context !== this.#context) return false
+    // Linux 6.12 would put a device behind a virtio IOMMU on a table that reaches nothing, and call that a success.
+    return device?.deviceId !== undefined && !reachesNothing(reachOfNewTable(this, device.deviceId))
   }
 
   replace(attachments: readonly BackendAttachment[], other: Backend): void {
-    if (!(other instanceof IommufdBackend) || !this.replaceable(other)) refuseReplace(other.name)
+    if (!(other instanceof IommufdBackend) || other.#context !== this.#context) refuseReplace(other.name)
     // With the first one the kernel moves the whole group; what it is told of the others is no news to it.
     for (const device of attachments) {
       if (device instanceof IommufdDevice) device.moveTo(other, other.#tracking?.table)

@@ -49,8 +49,8 @@ export function outOfReachError(space: IommufdAddressSpace, deviceId: number): O
   })
 }
 
-/** Allocates a table in an empty address space, to see. */
-function reachOfNewTable({ fd }: IommufdAddressSpace, deviceId: number): readonly InclusiveRange[] {
+/** What a new table for a device would reach: allocates one in an empty address space, to see. Nothing when there can be none. */
+export function reachOfNewTable({ fd }: IommufdAddressSpace, deviceId: number): readonly InclusiveRange[] {
   const empty = iommuIoasAlloc.allocate()
   empty.size = iommuIoasAlloc.size
   ioctl(fd, IOMMU_IOAS_ALLOC, empty, '/dev/iommu')

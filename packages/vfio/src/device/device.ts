@@ -248,14 +248,15 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
    */
   unsetDomain(): void {
     const access = this.#access
-    if (access === undefined) return
     const ownDomain = this.#ownDomain
+    // A neighbour of its group may have failed to move it, and left the private domain without devices.
+    if (access === undefined && ownDomain === undefined) return
     using steps = new DisposableStack()
     steps.adopt(ownDomain, (domain) => domain?.close())
     steps.defer(() => {
       this.#ownDomain = undefined
     })
-    steps.defer(() => access.attachment.detach())
+    steps.defer(() => access?.attachment.detach())
     steps.use(this.#letGo())
   }
 
