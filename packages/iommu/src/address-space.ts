@@ -49,23 +49,26 @@ export class AddressSpace {
   map(memory: MappableMemory, where: Iova, access: DmaAccess): DomainMapping {
     const mapping = this.plan(memory, where, access)
     this.adopt(mapping)
-    if (!this.#backend.ready) return mapping
+    if (this.#backend.ready) this.#make(mapping)
+    return mapping
+  }
+
+  #make(mapping: DomainMapping): void {
     try {
       this.#backend.map(mapping)
     } catch (error) {
       this.forget(mapping)
       throw error
     }
-    return mapping
   }
 
   /** Checks a mapping that is not made yet, but for what is mapped already. */
   plan(memory: MappableMemory, where: Iova, access: DmaAccess): DomainMapping {
-    assertAccess(access)
+    if (access !== 'read-write') assertAccess(access)
     const address = addressOfMemory(memory)
     const start = toPageAddress(where)
-    // Three tests in one: what is no multiple of a page has a bit set. An address that is not exact is NaN, whose bits are 0.
-    if (((start | address | memory.size) & (this.#pageSize - 1)) !== 0 || Number.isNaN(start + address)) {
+    // Three tests in one: what is no multiple of a page has a bit set.
+    if (((start | address | memory.size) & (this.#pageSize - 1)) !== 0) {
       throw alignmentError(where, memory, this.#pageSize)
     }
     const end = start + memory.size
@@ -77,7 +80,6 @@ export class AddressSpace {
   adopt(mapping: DomainMapping): void {
     const present = this.#mappings.add(mapping)
     if (present !== undefined) throw inUseError(mapping, present)
-    mapping.space = this
     this.#allocator.reserve(mapping.start, mapping.end)
   }
 
@@ -96,13 +98,28 @@ export class AddressSpace {
     return found
   }
 
-  /** Takes a mapping away. When the kernel refuses, it stays in the books. */
-  unmap(mapping: DomainMapping): void {
-    if (this.#backend.ready) {
-      const removed = this.#backend.unmap(mapping.start, mapping.size)
-      if (removed !== mapping.size) throw partlyUnmappedError(mapping.start, mapping.end, mapping.size, removed)
+  /**
+   * Takes a mapping away. When the kernel refuses, it stays in the books.
+   *
+   * @returns Whether it was one of these books: nothing has changed otherwise.
+   */
+  unmap(mapping: DomainMapping): boolean {
+    // Out of the books first, which says whether it stands in them: one search does for both.
+    if (!this.#mappings.delete(mapping)) return false
+    if (this.#backend.ready) this.#unmake(mapping)
+    this.#allocator.release(mapping.start, mapping.end)
+    return true
+  }
+
+  #unmake(mapping: DomainMapping): void {
+    const { start, size } = mapping
+    try {
+      const removed = this.#backend.unmap(start, size)
+      if (removed !== size) throw partlyUnmappedError(start, mapping.end, size, removed)
+    } catch (error) {
+      this.#mappings.add(mapping)
+      throw error
     }
-    this.forget(mapping)
   }
 
   /** Takes several mappings away, given in ascending order with nothing else between them, in one step of the kernel's. */
@@ -122,7 +139,6 @@ export class AddressSpace {
   /** Takes a mapping out of the books alone. */
   forget(mapping: DomainMapping): void {
     this.#mappings.delete(mapping)
-    mapping.space = undefined
     this.#allocator.release(mapping.start, mapping.end)
   }
 

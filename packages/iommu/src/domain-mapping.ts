@@ -12,26 +12,25 @@ import { numberToBig } from './words.ts'
  */
 export class DomainMapping implements Mapping, Span, MappingRequest {
   readonly start: number
-  readonly end: number
   readonly size: number
   readonly access: DmaAccess
   readonly memory: MappableMemory
   /** Where the memory stands in this process. */
   readonly address: number
-  /** The books that it stands in; `undefined` once it is unmapped. */
-  space: object | undefined
   /** The buffer whose memory it maps, if any. */
   buffer: DmaBuffer | undefined
 
   constructor(start: number, memory: MappableMemory, address: number, access: DmaAccess) {
     this.start = start
-    this.end = start + memory.size
     this.size = memory.size
     this.access = access
     this.memory = memory
     this.address = address
-    this.space = undefined
     this.buffer = undefined
+  }
+
+  get end(): number {
+    return this.start + this.size
   }
 
   get iova(): bigint {

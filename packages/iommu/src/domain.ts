@@ -119,11 +119,13 @@ export class Domain {
    */
   unmap(range: { readonly iova: Iova; readonly size: number }): number {
     this.#assertOpen()
-    if (range instanceof DomainMapping && range.space === this.#space) {
-      assertNoBuffer(range)
-      this.#space.unmap(range)
-      return range.size
-    }
+    // What stands in the books is a mapping, so nothing else has to be known of it to look for it there.
+    const mapping = range as DomainMapping
+    if (mapping.start !== undefined && mapping.buffer === undefined && this.#space.unmap(mapping)) return mapping.size
+    return this.#unmapRange(range)
+  }
+
+  #unmapRange(range: { readonly iova: Iova; readonly size: number }): number {
     assertSize(range.size)
     const found = this.#space.wholeMappings(range.iova, range.size)
     for (const mapping of found) assertNoBuffer(mapping)

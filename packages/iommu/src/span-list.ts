@@ -3,7 +3,10 @@ import type { Span } from './span.ts'
 /** How many spans a chunk holds: no change moves more than these, however many there are in all. */
 const CAPACITY = 128
 
-/** Some neighbouring spans. The array keeps its length: growing and shrinking one costs more than all the rest. */
+/**
+ * Some neighbouring spans. The array keeps its length, for growing and shrinking one costs more than all the rest, and has
+ * `undefined` behind the last span: also when it is full.
+ */
 interface Chunk<T> {
   readonly spans: (T | undefined)[]
   length: number
@@ -32,9 +35,7 @@ export class SpanList<T extends Span> implements Iterable<T> {
 
   /** The first span that ends behind an address, if there is one. */
   at(address: number): T | undefined {
-    this.#seek(address)
-    const chunk = this.#chunks[this.#chunk]!
-    return this.#index < chunk.length ? chunk.spans[this.#index] : undefined
+    return this.#seek(address).spans[this.#index]
   }
 
   /** The spans that end behind an address, ascending. The list must not change meanwhile. */
@@ -53,42 +54,42 @@ export class SpanList<T extends Span> implements Iterable<T> {
    * @returns The first span that it overlaps, which keeps it out; `undefined` when it was added.
    */
   add(span: T): T | undefined {
-    this.#seek(span.start)
-    let chunk = this.#chunks[this.#chunk]!
-    let index = this.#index
-    if (index < chunk.length) {
-      const next = chunk.spans[index]!
-      if (next.start < span.end) return next
+    const chunk = this.#seek(span.start)
+    const { spans, length } = chunk
+    const index = this.#index
+    const next = spans[index]
+    if (next !== undefined && next.start < span.end) return next
+    if (length === CAPACITY) {
+      this.#split(chunk)
+      return this.add(span)
     }
-    if (chunk.length === CAPACITY) {
-      const second = this.#split(chunk)
-      if (index > chunk.length) {
-        index -= chunk.length
-        chunk = second
-      }
-    }
-    const { spans } = chunk
-    for (let at = chunk.length; at > index; at -= 1) spans[at] = spans[at - 1]
+    for (let at = length; at > index; at -= 1) spans[at] = spans[at - 1]
     spans[index] = span
-    chunk.length += 1
+    chunk.length = length + 1
     this.#size += 1
     return undefined
   }
 
-  /** Removes a span; does nothing when that very one is not there. */
-  delete(span: T): void {
-    if (this.at(span.start) !== span) return
-    const chunk = this.#chunks[this.#chunk]!
+  /**
+   * Removes a span; does nothing when that very one is not there.
+   *
+   * @returns Whether it was there.
+   */
+  delete(span: T): boolean {
+    const chunk = this.#seek(span.start)
     const { spans } = chunk
-    chunk.length -= 1
-    for (let at = this.#index; at < chunk.length; at += 1) spans[at] = spans[at + 1]
-    spans[chunk.length] = undefined
+    if (spans[this.#index] !== span) return false
+    const length = chunk.length - 1
+    chunk.length = length
+    for (let at = this.#index; at < length; at += 1) spans[at] = spans[at + 1]
+    spans[length] = undefined
     this.#size -= 1
-    if (chunk.length === 0 && this.#chunks.length > 1) this.#chunks.splice(this.#chunk, 1)
+    if (length === 0 && this.#chunks.length > 1) this.#chunks.splice(this.#chunk, 1)
+    return true
   }
 
   /** Moves the second half of a full chunk to a new one behind it. */
-  #split(chunk: Chunk<T>): Chunk<T> {
+  #split(chunk: Chunk<T>): void {
     const second = emptyChunk<T>()
     const half = CAPACITY / 2
     for (let index = half; index < CAPACITY; index += 1) {
@@ -98,11 +99,10 @@ export class SpanList<T extends Span> implements Iterable<T> {
     chunk.length = half
     second.length = half
     this.#chunks.splice(this.#chunk + 1, 0, second)
-    return second
   }
 
   /** Finds the first span that ends behind an address: in the chunk that reaches behind it, or else at the end of the last. */
-  #seek(address: number): void {
+  #seek(address: number): Chunk<T> {
     let low = 0
     let high = this.#chunks.length - 1
     while (low < high) {
@@ -112,18 +112,20 @@ export class SpanList<T extends Span> implements Iterable<T> {
       else high = middle
     }
     this.#chunk = low
-    const { spans, length } = this.#chunks[low]!
+    const chunk = this.#chunks[low]!
+    const { spans } = chunk
     low = 0
-    high = length
+    high = chunk.length
     while (low < high) {
       const middle = (low + high) >>> 1
       if (spans[middle]!.end <= address) low = middle + 1
       else high = middle
     }
     this.#index = low
+    return chunk
   }
 }
 
 function emptyChunk<T>(): Chunk<T> {
-  return { spans: new Array<T | undefined>(CAPACITY).fill(undefined), length: 0 }
+  return { spans: new Array<T | undefined>(CAPACITY + 1).fill(undefined), length: 0 }
 }

@@ -5,17 +5,12 @@ import {
   type InclusiveRange,
   IOMMU_DESTROY,
   IOMMU_IOAS_ALLOC,
-  IOMMU_IOAS_MAP,
   IOMMU_IOAS_MAP_FIXED_IOVA,
   IOMMU_IOAS_MAP_READABLE,
   IOMMU_IOAS_MAP_WRITEABLE,
-  IOMMU_IOAS_UNMAP,
   ioctl,
-  ioctlFixed,
   iommuDestroy,
   iommuIoasAlloc,
-  iommuIoasMap,
-  iommuIoasUnmap,
   OpenbarError,
   openFd,
   syscallError,
@@ -27,7 +22,7 @@ import {
   vfioDeviceBindIommufd,
   vfioDeviceDetachIommufdPt,
 } from '@openbar/linux'
-import { deviceReads, deviceWrites } from '../access.ts'
+import { type DmaAccess, deviceReads, deviceWrites } from '../access.ts'
 import type { Attachable } from '../attachable.ts'
 import { assertTranslated } from '../groups/assert-translated.ts'
 import { groupBusyError } from '../groups/group-busy-error.ts'
@@ -35,26 +30,14 @@ import { unsafeInterruptsError } from '../groups/group-handle.ts'
 import { readGroup } from '../groups/groups.ts'
 import { notViableError } from '../groups/not-viable-error.ts'
 import { formatRange } from '../iova.ts'
-import { readU64, writeU64 } from '../words.ts'
 import type { Backend, BackendAttachment, MappingRequest } from './backend.ts'
 import { readIoasLimits } from './ioas-limits.ts'
+import { mapIoas, unmapIoas } from './ioas-requests.ts'
 import { IommufdContext } from './iommufd-context.ts'
 import { mapError } from './map-error.ts'
 import { refuseReplace } from './refuse-replace.ts'
 
-// Made once, and written anew for each call: see `ioctlFixed`.
-const mapRequest = iommuIoasMap.fixed()
-mapRequest.size = iommuIoasMap.size
-const unmapRequest = iommuIoasUnmap.fixed()
-unmapRequest.size = iommuIoasUnmap.size
-const MAP_FLAGS = iommuIoasMap.fields.flags[1]
-const MAP_IOAS = iommuIoasMap.fields.ioas_id[1]
-const MAP_ADDRESS = iommuIoasMap.fields.user_va[1]
-const MAP_LENGTH = iommuIoasMap.fields.length[1]
-const MAP_IOVA = iommuIoasMap.fields.iova[1]
-const UNMAP_IOAS = iommuIoasUnmap.fields.ioas_id[1]
-const UNMAP_IOVA = iommuIoasUnmap.fields.iova[1]
-const UNMAP_LENGTH = iommuIoasUnmap.fields.length[1]
+const READ_WRITE = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE
 
 /**
  * A domain on iommufd: an I/O address space (IOAS), which the kernel translates with one page table per IOMMU.
@@ -105,29 +88,16 @@ export class IommufdBackend implements Backend {
   }
 
   map(request: MappingRequest): void {
-    const { view } = mapRequest
-    const { access } = request
-    const flags =
-      IOMMU_IOAS_MAP_FIXED_IOVA |
-      (deviceReads(access) ? IOMMU_IOAS_MAP_READABLE : 0) |
-      (deviceWrites(access) ? IOMMU_IOAS_MAP_WRITEABLE : 0)
-    view.setUint32(MAP_FLAGS, flags, true)
-    view.setUint32(MAP_IOAS, this.ioas, true)
-    writeU64(view, MAP_ADDRESS, request.address)
-    writeU64(view, MAP_LENGTH, request.size)
-    writeU64(view, MAP_IOVA, request.start)
-    const result = ioctlFixed(this.fd, IOMMU_IOAS_MAP, mapRequest)
+    const { access, address, start, size } = request
+    const flags = access === 'read-write' ? READ_WRITE : flagsOf(access)
+    const result = mapIoas(this, flags, address, start, size)
     if (result < 0) throw mapError('ioctl(IOMMU_IOAS_MAP)', -result, request)
   }
 
   unmap(start: number, size: number): number {
-    const { view } = unmapRequest
-    view.setUint32(UNMAP_IOAS, this.ioas, true)
-    writeU64(view, UNMAP_IOVA, start)
-    writeU64(view, UNMAP_LENGTH, size)
-    const result = ioctlFixed(this.fd, IOMMU_IOAS_UNMAP, unmapRequest)
+    const result = unmapIoas(this, start, size)
     if (result < 0) throw syscallError('ioctl(IOMMU_IOAS_UNMAP)', -result, formatRange(BigInt(start), BigInt(size)))
-    return readU64(view, UNMAP_LENGTH)
+    return result
   }
 
   attach(device: Attachable): BackendAttachment {
@@ -192,6 +162,14 @@ export class IommufdBackend implements Backend {
     this.#ranges = ranges
     this.#alignment = alignment
   }
+}
+
+function flagsOf(access: DmaAccess): number {
+  return (
+    IOMMU_IOAS_MAP_FIXED_IOVA |
+    (deviceReads(access) ? IOMMU_IOAS_MAP_READABLE : 0) |
+    (deviceWrites(access) ? IOMMU_IOAS_MAP_WRITEABLE : 0)
+  )
 }
 
 /** Puts a device's group into an address space, out of the one that it may be in. */

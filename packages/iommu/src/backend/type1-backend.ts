@@ -3,7 +3,6 @@ import {
   Errno,
   type Fd,
   type InclusiveRange,
-  ioctlFixed,
   OpenbarError,
   openFd,
   syscallError,
@@ -13,38 +12,24 @@ import {
   VFIO_DMA_MAP_FLAG_READ,
   VFIO_DMA_MAP_FLAG_WRITE,
   VFIO_GET_API_VERSION,
-  VFIO_IOMMU_MAP_DMA,
-  VFIO_IOMMU_UNMAP_DMA,
   VFIO_SET_IOMMU,
   VFIO_TYPE1v2_IOMMU,
-  vfioIommuType1DmaMap,
-  vfioIommuType1DmaUnmap,
 } from '@openbar/linux'
-import { deviceReads, deviceWrites } from '../access.ts'
+import { type DmaAccess, deviceReads, deviceWrites } from '../access.ts'
 import type { Attachable } from '../attachable.ts'
 import { unsafeInterruptsError } from '../groups/group-handle.ts'
 import { formatRange } from '../iova.ts'
-import { readU64, writeU64 } from '../words.ts'
 import type { Backend, BackendAttachment, MappingRequest } from './backend.ts'
 import { openCompatContainer } from './compat-container.ts'
 import { GroupContainer } from './group-container.ts'
 import { mapError } from './map-error.ts'
 import { refuseReplace } from './refuse-replace.ts'
 import { readType1Info, type Type1Info } from './type1-info.ts'
+import { mapDma, unmapDma } from './type1-requests.ts'
 
 const CONTAINER = '/dev/vfio/vfio'
 
-// Made once, and written anew for each call: see `ioctlFixed`.
-const mapRequest = vfioIommuType1DmaMap.fixed()
-mapRequest.argsz = vfioIommuType1DmaMap.size
-const unmapRequest = vfioIommuType1DmaUnmap.fixed()
-unmapRequest.argsz = vfioIommuType1DmaUnmap.size
-const MAP_FLAGS = vfioIommuType1DmaMap.fields.flags[1]
-const MAP_VADDR = vfioIommuType1DmaMap.fields.vaddr[1]
-const MAP_IOVA = vfioIommuType1DmaMap.fields.iova[1]
-const MAP_SIZE = vfioIommuType1DmaMap.fields.size[1]
-const UNMAP_IOVA = vfioIommuType1DmaUnmap.fields.iova[1]
-const UNMAP_SIZE = vfioIommuType1DmaUnmap.fields.size[1]
+const READ_WRITE = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE
 
 /**
  * A domain on the type1 interface, version 2: on a VFIO container, or on an iommufd that stands in for one.
@@ -100,25 +85,16 @@ export class Type1Backend implements Backend {
   }
 
   map(request: MappingRequest): void {
-    const { view } = mapRequest
-    const { access } = request
-    const flags =
-      (deviceReads(access) ? VFIO_DMA_MAP_FLAG_READ : 0) | (deviceWrites(access) ? VFIO_DMA_MAP_FLAG_WRITE : 0)
-    view.setUint32(MAP_FLAGS, flags, true)
-    writeU64(view, MAP_VADDR, request.address)
-    writeU64(view, MAP_IOVA, request.start)
-    writeU64(view, MAP_SIZE, request.size)
-    const result = ioctlFixed(this.#container.fd, VFIO_IOMMU_MAP_DMA, mapRequest)
+    const { access, address, start, size } = request
+    const flags = access === 'read-write' ? READ_WRITE : flagsOf(access)
+    const result = mapDma(this.#container.fd, flags, address, start, size)
     if (result < 0) throw mapError('ioctl(VFIO_IOMMU_MAP_DMA)', -result, request)
   }
 
   unmap(start: number, size: number): number {
-    const { view } = unmapRequest
-    writeU64(view, UNMAP_IOVA, start)
-    writeU64(view, UNMAP_SIZE, size)
-    const result = ioctlFixed(this.#container.fd, VFIO_IOMMU_UNMAP_DMA, unmapRequest)
+    const result = unmapDma(this.#container.fd, start, size)
     if (result < 0) throw syscallError('ioctl(VFIO_IOMMU_UNMAP_DMA)', -result, formatRange(BigInt(start), BigInt(size)))
-    return readU64(view, UNMAP_SIZE)
+    return result
   }
 
   attach(device: Attachable, onReady: () => void): BackendAttachment {
@@ -141,6 +117,10 @@ export class Type1Backend implements Backend {
   close(): void {
     this.#container.close()
   }
+}
+
+function flagsOf(access: DmaAccess): number {
+  return (deviceReads(access) ? VFIO_DMA_MAP_FLAG_READ : 0) | (deviceWrites(access) ? VFIO_DMA_MAP_FLAG_WRITE : 0)
 }
 
 function openContainer(): Fd<'container'> {

@@ -1,0 +1,62 @@
+import {
+  type Fd,
+  ioctlFixed,
+  VFIO_IOMMU_MAP_DMA,
+  VFIO_IOMMU_UNMAP_DMA,
+  vfioIommuType1DmaMap,
+  vfioIommuType1DmaUnmap,
+} from '@openbar/linux'
+import { readU64, writeU64 } from '../words.ts'
+
+/**
+ * Maps memory; addresses and size in bytes, multiples of a page.
+ *
+ * @returns 0, or the negated errno.
+ */
+export const mapDma = makeMapDma()
+
+/**
+ * Unmaps a range, in bytes.
+ *
+ * @returns The bytes that were unmapped, or the negated errno.
+ */
+export const unmapDma = makeUnmapDma()
+
+// The structs are made once and written anew for each call. They stand in closures, not in the module: see `ioctlFixed`.
+
+function makeMapDma() {
+  const request = vfioIommuType1DmaMap.fixed()
+  request.argsz = vfioIommuType1DmaMap.size
+  const { view } = request
+  const {
+    flags: [, FLAGS],
+    vaddr: [, VADDR],
+    iova: [, IOVA],
+    size: [, SIZE],
+  } = vfioIommuType1DmaMap.fields
+  const call = ioctlFixed(VFIO_IOMMU_MAP_DMA, request)
+  return (fd: Fd<'container'>, flags: number, address: number, start: number, size: number): number => {
+    view.setUint32(FLAGS, flags, true)
+    writeU64(view, VADDR, address)
+    writeU64(view, IOVA, start)
+    writeU64(view, SIZE, size)
+    return call(fd)
+  }
+}
+
+function makeUnmapDma() {
+  const request = vfioIommuType1DmaUnmap.fixed()
+  request.argsz = vfioIommuType1DmaUnmap.size
+  const { view } = request
+  const {
+    iova: [, IOVA],
+    size: [, SIZE],
+  } = vfioIommuType1DmaUnmap.fields
+  const call = ioctlFixed(VFIO_IOMMU_UNMAP_DMA, request)
+  return (fd: Fd<'container'>, start: number, size: number): number => {
+    writeU64(view, IOVA, start)
+    writeU64(view, SIZE, size)
+    const result = call(fd)
+    return result < 0 ? result : readU64(view, SIZE)
+  }
+}
