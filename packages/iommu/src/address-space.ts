@@ -80,7 +80,7 @@ export class AddressSpace {
   adopt(mapping: DomainMapping): void {
     const present = this.#mappings.add(mapping)
     if (present !== undefined) throw inUseError(mapping, present)
-    this.#allocator.reserve(mapping.start, mapping.end)
+    if (!this.#allocator.idle) this.#allocator.reserve(mapping.start, mapping.end)
   }
 
   /** The mappings in a range, of which it cuts none; when it cuts one, or there is none, an error. */
@@ -107,7 +107,7 @@ export class AddressSpace {
     // Out of the books first, which says whether it stands in them: one search does for both.
     if (!this.#mappings.delete(mapping)) return false
     if (this.#backend.ready) this.#unmake(mapping)
-    this.#allocator.release(mapping.start, mapping.end)
+    if (!this.#allocator.idle) this.#allocator.release(mapping.start, mapping.end)
     return true
   }
 
@@ -139,7 +139,7 @@ export class AddressSpace {
   /** Takes a mapping out of the books alone. */
   forget(mapping: DomainMapping): void {
     this.#mappings.delete(mapping)
-    this.#allocator.release(mapping.start, mapping.end)
+    if (!this.#allocator.idle) this.#allocator.release(mapping.start, mapping.end)
   }
 
   /** Makes the mappings that were remembered, now that there is a page table. */

@@ -20,13 +20,12 @@ interface Chunk<T> {
  */
 export class SpanList<T extends Span> implements Iterable<T> {
   readonly #chunks: Chunk<T>[] = [emptyChunk()]
-  #size = 0
   // Where the last search ended.
   #chunk = 0
   #index = 0
 
   get size(): number {
-    return this.#size
+    return this.#chunks.reduce((sum, { length }) => sum + length, 0)
   }
 
   [Symbol.iterator](): IterableIterator<T> {
@@ -35,13 +34,17 @@ export class SpanList<T extends Span> implements Iterable<T> {
 
   /** The first span that ends behind an address, if there is one. */
   at(address: number): T | undefined {
-    return this.#seek(address).spans[this.#index]
+    const { spans } = this.#seek(address)
+    const before = this.#index > 0 ? spans[this.#index - 1] : undefined
+    if (before !== undefined && before.end > address) return before
+    return spans[this.#index] ?? this.#chunks[this.#chunk + 1]?.spans[0]
   }
 
   /** The spans that end behind an address, ascending. The list must not change meanwhile. */
   *from(address: number): IterableIterator<T> {
-    this.#seek(address)
+    const { spans } = this.#seek(address)
     let index = this.#index
+    if (index > 0 && spans[index - 1]!.end > address) index -= 1
     for (let number = this.#chunk; number < this.#chunks.length; number += 1, index = 0) {
       const chunk = this.#chunks[number]!
       for (; index < chunk.length; index += 1) yield chunk.spans[index]!
@@ -54,10 +57,16 @@ export class SpanList<T extends Span> implements Iterable<T> {
    * @returns The first span that it overlaps, which keeps it out; `undefined` when it was added.
    */
   add(span: T): T | undefined {
-    const chunk = this.#seek(span.start)
+    const { start } = span
+    const chunk = this.#seek(start)
     const { spans, length } = chunk
     const index = this.#index
-    const next = spans[index]
+    if (index > 0) {
+      const before = spans[index - 1]!
+      if (before.end > start) return before
+    }
+    // The spans of the next chunk begin behind the end of this one, so what follows the last of this one is looked up there.
+    const next = index < length ? spans[index] : this.#chunks[this.#chunk + 1]?.spans[0]
     if (next !== undefined && next.start < span.end) return next
     if (length === CAPACITY) {
       this.#split(chunk)
@@ -66,7 +75,6 @@ export class SpanList<T extends Span> implements Iterable<T> {
     for (let at = length; at > index; at -= 1) spans[at] = spans[at - 1]
     spans[index] = span
     chunk.length = length + 1
-    this.#size += 1
     return undefined
   }
 
@@ -83,7 +91,6 @@ export class SpanList<T extends Span> implements Iterable<T> {
     chunk.length = length
     for (let at = this.#index; at < length; at += 1) spans[at] = spans[at + 1]
     spans[length] = undefined
-    this.#size -= 1
     if (length === 0 && this.#chunks.length > 1) this.#chunks.splice(this.#chunk, 1)
     return true
   }
@@ -101,24 +108,24 @@ export class SpanList<T extends Span> implements Iterable<T> {
     this.#chunks.splice(this.#chunk + 1, 0, second)
   }
 
-  /** Finds the first span that ends behind an address: in the chunk that reaches behind it, or else at the end of the last. */
+  /** Finds the first span that starts at an address or behind it: in the last chunk that starts before, or at that chunk's end. */
   #seek(address: number): Chunk<T> {
+    const chunks = this.#chunks
     let low = 0
-    let high = this.#chunks.length - 1
+    let high = chunks.length - 1
     while (low < high) {
-      const middle = (low + high) >>> 1
-      const { spans, length } = this.#chunks[middle]!
-      if (spans[length - 1]!.end <= address) low = middle + 1
-      else high = middle
+      const middle = (low + high + 1) >>> 1
+      if (chunks[middle]!.spans[0]!.start <= address) low = middle
+      else high = middle - 1
     }
     this.#chunk = low
-    const chunk = this.#chunks[low]!
+    const chunk = chunks[low]!
     const { spans } = chunk
     low = 0
     high = chunk.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if (spans[middle]!.end <= address) low = middle + 1
+      if (spans[middle]!.start < address) low = middle + 1
       else high = middle
     }
     this.#index = low

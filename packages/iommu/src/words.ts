@@ -1,26 +1,34 @@
-/** Eight bytes, as one whole number and as its two halves, low first: typed arrays convert without making bigints on the way. */
-const whole = new BigUint64Array(1)
-const halves = new Uint32Array(whole.buffer)
-
 const HALF = 2 ** 32
 
-/** A 64-bit value as a number: exact for a multiple of a page, and for all below 2^53. */
-export function bigToNumber(value: bigint): number {
-  whole[0] = value
-  return halves[1]! * HALF + halves[0]!
-}
+export const { bigToNumber, numberToBig, fits64 } = makeConversions()
 
-/** A whole number below 2^64 as a bigint. */
-export function numberToBig(value: number): bigint {
-  halves[0] = value >>> 0
-  halves[1] = value / HALF
-  return whole[0]!
-}
+function makeConversions() {
+  // Eight bytes, as one whole number and as its two halves, low first: typed arrays convert without making bigints on the way.
+  // In a closure, where V8 takes them for constants.
+  const whole = new BigUint64Array(1)
+  const halves = new Uint32Array(whole.buffer)
+  return {
+    /** A 64-bit value as a number: exact for a multiple of a page, and for all below 2^53. */
+    bigToNumber(value: bigint): number {
+      whole[0] = value
+      const high = halves[1]!
+      // Most are small, and stay small integers this way.
+      return high === 0 ? halves[0]! : high * HALF + halves[0]!
+    },
 
-/** Whether a bigint has 64 bits at most, and no sign. */
-export function fits64(value: bigint): boolean {
-  whole[0] = value
-  return whole[0] === value
+    /** A whole number below 2^64 as a bigint. */
+    numberToBig(value: number): bigint {
+      halves[0] = value >>> 0
+      halves[1] = value / HALF
+      return whole[0]!
+    },
+
+    /** Whether a bigint has 64 bits at most, and no sign. */
+    fits64(value: bigint): boolean {
+      whole[0] = value
+      return whole[0] === value
+    },
+  }
 }
 
 /** Writes a whole number below 2^64 where a struct has a u64. */
