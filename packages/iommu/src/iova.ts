@@ -43,8 +43,8 @@ export function toIova(value: Iova, argument = 'iova'): bigint {
  */
 export function toPageAddress(value: Iova, argument = 'iova'): number {
   if (typeof value === 'bigint') {
-    // The bounds are written out: V8 compares a bigint with a constant as machine words, and with anything else by a call.
-    return value >= 0n && value < 0x20_0000_0000_0000n ? bigToNumber(value) : farPageAddress(value, argument)
+    // Whether it has 53 bits and no sign, by one comparison of machine words.
+    return BigInt.asUintN(53, value) === value ? bigToNumber(value) : farPageAddress(value, argument)
   }
   if (Number.isSafeInteger(value) && value >= 0) return value
   throw addressError(argument, value)

@@ -20,9 +20,8 @@ interface Chunk<T> {
  */
 export class SpanList<T extends Span> implements Iterable<T> {
   readonly #chunks: Chunk<T>[] = [emptyChunk()]
-  // Where the last search ended.
-  #chunk = 0
-  #index = 0
+  /** Where the last search ended. */
+  #chunk = this.#chunks[0]!
 
   get size(): number {
     return this.#chunks.reduce((sum, { length }) => sum + length, 0)
@@ -34,18 +33,14 @@ export class SpanList<T extends Span> implements Iterable<T> {
 
   /** The first span that ends behind an address, if there is one. */
   at(address: number): T | undefined {
-    const { spans } = this.#seek(address)
-    const before = this.#index > 0 ? spans[this.#index - 1] : undefined
-    if (before !== undefined && before.end > address) return before
-    return spans[this.#index] ?? this.#chunks[this.#chunk + 1]?.spans[0]
+    const index = this.#seekEnd(address)
+    return this.#chunk.spans[index]
   }
 
   /** The spans that end behind an address, ascending. The list must not change meanwhile. */
   *from(address: number): IterableIterator<T> {
-    const { spans } = this.#seek(address)
-    let index = this.#index
-    if (index > 0 && spans[index - 1]!.end > address) index -= 1
-    for (let number = this.#chunk; number < this.#chunks.length; number += 1, index = 0) {
+    let index = this.#seekEnd(address)
+    for (let number = this.#chunks.indexOf(this.#chunk); number < this.#chunks.length; number += 1, index = 0) {
       const chunk = this.#chunks[number]!
       for (; index < chunk.length; index += 1) yield chunk.spans[index]!
     }
@@ -57,18 +52,13 @@ export class SpanList<T extends Span> implements Iterable<T> {
    * @returns The first span that it overlaps, which keeps it out; `undefined` when it was added.
    */
   add(span: T): T | undefined {
-    const { start } = span
-    const chunk = this.#seek(start)
+    const index = this.#seek(span.start)
+    const chunk = this.#chunk
     const { spans, length } = chunk
-    const index = this.#index
-    if (index > 0) {
-      const before = spans[index - 1]!
-      if (before.end > start) return before
-    }
-    // The spans of the next chunk begin behind the end of this one, so what follows the last of this one is looked up there.
-    const next = index < length ? spans[index] : this.#chunks[this.#chunk + 1]?.spans[0]
+    if (index > 0 && spans[index - 1]!.end > span.start) return spans[index - 1]
+    const next = spans[index]
     if (next !== undefined && next.start < span.end) return next
-    if (length === CAPACITY) {
+    if (length === spans.length - 1) {
       this.#split(chunk)
       return this.add(span)
     }
@@ -84,14 +74,15 @@ export class SpanList<T extends Span> implements Iterable<T> {
    * @returns Whether it was there.
    */
   delete(span: T): boolean {
-    const chunk = this.#seek(span.start)
+    const index = this.#seek(span.start)
+    const chunk = this.#chunk
     const { spans } = chunk
-    if (spans[this.#index] !== span) return false
+    if (spans[index] !== span) return false
     const length = chunk.length - 1
     chunk.length = length
-    for (let at = this.#index; at < length; at += 1) spans[at] = spans[at + 1]
+    for (let at = index; at < length; at += 1) spans[at] = spans[at + 1]
     spans[length] = undefined
-    if (length === 0 && this.#chunks.length > 1) this.#chunks.splice(this.#chunk, 1)
+    if (length === 0 && this.#chunks.length > 1) this.#drop(chunk)
     return true
   }
 
@@ -105,31 +96,48 @@ export class SpanList<T extends Span> implements Iterable<T> {
     }
     chunk.length = half
     second.length = half
-    this.#chunks.splice(this.#chunk + 1, 0, second)
+    this.#chunks.splice(this.#chunks.indexOf(chunk) + 1, 0, second)
   }
 
-  /** Finds the first span that starts at an address or behind it: in the last chunk that starts before, or at that chunk's end. */
-  #seek(address: number): Chunk<T> {
-    const chunks = this.#chunks
+  #drop(chunk: Chunk<T>): void {
+    this.#chunks.splice(this.#chunks.indexOf(chunk), 1)
+    this.#chunk = this.#chunks[0]!
+  }
+
+  /** Finds the first span that ends behind an address: its chunk, and its index there, or the one behind the last of all. */
+  #seekEnd(address: number): number {
+    const index = this.#seek(address)
+    return index > 0 && this.#chunk.spans[index - 1]!.end > address ? index - 1 : index
+  }
+
+  /**
+   * Finds the first span that starts at an address or behind it: its index in the chunk that reaches behind the address, where the
+   * span before it is the only other one that may do so.
+   */
+  #seek(address: number): number {
+    if (this.#chunks.length > 1) this.#chunk = this.#chunkOf(address)
+    const { spans, length } = this.#chunk
     let low = 0
-    let high = chunks.length - 1
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1
-      if (chunks[middle]!.spans[0]!.start <= address) low = middle
-      else high = middle - 1
-    }
-    this.#chunk = low
-    const chunk = chunks[low]!
-    const { spans } = chunk
-    low = 0
-    high = chunk.length
+    let high = length
     while (low < high) {
       const middle = (low + high) >>> 1
       if (spans[middle]!.start < address) low = middle + 1
       else high = middle
     }
-    this.#index = low
-    return chunk
+    return low
+  }
+
+  /** The first chunk that reaches behind an address, or else the last. */
+  #chunkOf(address: number): Chunk<T> {
+    let low = 0
+    let high = this.#chunks.length - 1
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const { spans, length } = this.#chunks[middle]!
+      if (spans[length - 1]!.end <= address) low = middle + 1
+      else high = middle
+    }
+    return this.#chunks[low]!
   }
 }
 

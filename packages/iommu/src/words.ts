@@ -1,4 +1,4 @@
-const HALF = 2 ** 32
+// 2^32 stands here as a literal, which V8 compiles into the code; a constant of a bundled module it loads and checks each time.
 
 export const { bigToNumber, numberToBig, fits64 } = makeConversions()
 
@@ -13,13 +13,13 @@ function makeConversions() {
       whole[0] = value
       const high = halves[1]!
       // Most are small, and stay small integers this way.
-      return high === 0 ? halves[0]! : high * HALF + halves[0]!
+      return high === 0 ? halves[0]! : high * 0x1_0000_0000 + halves[0]!
     },
 
     /** A whole number below 2^64 as a bigint. */
     numberToBig(value: number): bigint {
       halves[0] = value >>> 0
-      halves[1] = value / HALF
+      halves[1] = value / 0x1_0000_0000
       return whole[0]!
     },
 
@@ -34,10 +34,10 @@ function makeConversions() {
 /** Writes a whole number below 2^64 where a struct has a u64. */
 export function writeU64(view: DataView, offset: number, value: number): void {
   view.setUint32(offset, value >>> 0, true)
-  view.setUint32(offset + 4, value / HALF, true)
+  view.setUint32(offset + 4, value / 0x1_0000_0000, true)
 }
 
 /** Reads a u64 of a struct as a number: exact for a multiple of a page. */
 export function readU64(view: DataView, offset: number): number {
-  return view.getUint32(offset + 4, true) * HALF + view.getUint32(offset, true)
+  return view.getUint32(offset + 4, true) * 0x1_0000_0000 + view.getUint32(offset, true)
 }

@@ -9,13 +9,10 @@ import {
   tryIoctl,
   VFIO_API_VERSION,
   VFIO_CHECK_EXTENSION,
-  VFIO_DMA_MAP_FLAG_READ,
-  VFIO_DMA_MAP_FLAG_WRITE,
   VFIO_GET_API_VERSION,
   VFIO_SET_IOMMU,
   VFIO_TYPE1v2_IOMMU,
 } from '@openbar/linux'
-import { type DmaAccess, deviceReads, deviceWrites } from '../access.ts'
 import type { Attachable } from '../attachable.ts'
 import { unsafeInterruptsError } from '../groups/group-handle.ts'
 import { formatRange } from '../iova.ts'
@@ -28,8 +25,6 @@ import { readType1Info, type Type1Info } from './type1-info.ts'
 import { mapDma, unmapDma } from './type1-requests.ts'
 
 const CONTAINER = '/dev/vfio/vfio'
-
-const READ_WRITE = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE
 
 /**
  * A domain on the type1 interface, version 2: on a VFIO container, or on an iommufd that stands in for one.
@@ -68,7 +63,7 @@ export class Type1Backend implements Backend {
   }
 
   get ready(): boolean {
-    return this.#lasting || !this.#container.empty
+    return !this.#container.empty || this.#lasting
   }
 
   get alignment(): number {
@@ -85,9 +80,7 @@ export class Type1Backend implements Backend {
   }
 
   map(request: MappingRequest): void {
-    const { access, address, start, size } = request
-    const flags = access === 'read-write' ? READ_WRITE : flagsOf(access)
-    const result = mapDma(this.#container.fd, flags, address, start, size)
+    const result = mapDma(this.#container.fd, request)
     if (result < 0) throw mapError('ioctl(VFIO_IOMMU_MAP_DMA)', -result, request)
   }
 
@@ -117,10 +110,6 @@ export class Type1Backend implements Backend {
   close(): void {
     this.#container.close()
   }
-}
-
-function flagsOf(access: DmaAccess): number {
-  return (deviceReads(access) ? VFIO_DMA_MAP_FLAG_READ : 0) | (deviceWrites(access) ? VFIO_DMA_MAP_FLAG_WRITE : 0)
 }
 
 function openContainer(): Fd<'container'> {

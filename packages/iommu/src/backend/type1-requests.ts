@@ -1,15 +1,19 @@
 import {
   type Fd,
   ioctlFixed,
+  VFIO_DMA_MAP_FLAG_READ,
+  VFIO_DMA_MAP_FLAG_WRITE,
   VFIO_IOMMU_MAP_DMA,
   VFIO_IOMMU_UNMAP_DMA,
   vfioIommuType1DmaMap,
   vfioIommuType1DmaUnmap,
 } from '@openbar/linux'
+import { type DmaAccess, deviceReads, deviceWrites } from '../access.ts'
 import { readU64, writeU64 } from '../words.ts'
+import type { MappingRequest } from './backend.ts'
 
 /**
- * Maps memory; addresses and size in bytes, multiples of a page.
+ * Maps memory.
  *
  * @returns 0, or the negated errno.
  */
@@ -35,8 +39,9 @@ function makeMapDma() {
     size: [, SIZE],
   } = vfioIommuType1DmaMap.fields
   const call = ioctlFixed(VFIO_IOMMU_MAP_DMA, request)
-  return (fd: Fd<'container'>, flags: number, address: number, start: number, size: number): number => {
-    view.setUint32(FLAGS, flags, true)
+  const READ_WRITE = flagsOf('read-write')
+  return (fd: Fd<'container'>, { access, address, start, size }: MappingRequest): number => {
+    view.setUint32(FLAGS, access === 'read-write' ? READ_WRITE : flagsOf(access), true)
     writeU64(view, VADDR, address)
     writeU64(view, IOVA, start)
     writeU64(view, SIZE, size)
@@ -59,4 +64,8 @@ function makeUnmapDma() {
     const result = call(fd)
     return result < 0 ? result : readU64(view, SIZE)
   }
+}
+
+function flagsOf(access: DmaAccess): number {
+  return (deviceReads(access) ? VFIO_DMA_MAP_FLAG_READ : 0) | (deviceWrites(access) ? VFIO_DMA_MAP_FLAG_WRITE : 0)
 }
