@@ -47,7 +47,9 @@ export class AddressSpace {
 
   /** Maps memory, or remembers it while there is no page table; when it throws, nothing has changed. */
   map(memory: MappableMemory, where: Iova, access: DmaAccess): DomainMapping {
-    const mapping = this.plan(memory, where, access)
+    // Where the caller leaves the access out, V8 knows here that there is nothing to check.
+    if (access !== 'read-write') assertAccess(access)
+    const mapping = this.#plan(memory, where, access)
     this.adopt(mapping)
     if (this.#backend.ready) this.#make(mapping)
     return mapping
@@ -63,8 +65,7 @@ export class AddressSpace {
   }
 
   /** Checks a mapping that is not made yet, but for what is mapped already. */
-  plan(memory: MappableMemory, where: Iova, access: DmaAccess): DomainMapping {
-    if (access !== 'read-write') assertAccess(access)
+  #plan(memory: MappableMemory, where: Iova, access: DmaAccess): DomainMapping {
     const address = addressOfMemory(memory)
     const start = toPageAddress(where)
     // Three tests in one: what is no multiple of a page has a bit set.

@@ -31,13 +31,13 @@ function makeConversions() {
   }
 }
 
-/** Writes a whole number below 2^64 where a struct has a u64. */
-export function writeU64(view: DataView, offset: number, value: number): void {
-  view.setUint32(offset, value >>> 0, true)
-  view.setUint32(offset + 4, value / 0x1_0000_0000, true)
+/** Writes a whole number below 2^64 where a struct has a u64; the index counts the words of 32 bits before it. */
+export function writeU64(words: Uint32Array, index: number, value: number): void {
+  words[index] = value
+  words[index + 1] = value / 0x1_0000_0000
 }
 
 /** Reads a u64 of a struct as a number: exact for a multiple of a page. */
-export function readU64(view: DataView, offset: number): number {
-  return view.getUint32(offset + 4, true) * 0x1_0000_0000 + view.getUint32(offset, true)
+export function readU64(words: Uint32Array, index: number): number {
+  return words[index + 1]! * 0x1_0000_0000 + words[index]!
 }

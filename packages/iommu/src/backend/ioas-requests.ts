@@ -1,5 +1,17 @@
-import { type Fd, IOMMU_IOAS_MAP, IOMMU_IOAS_UNMAP, ioctlFixed, iommuIoasMap, iommuIoasUnmap } from '@openbar/linux'
+import {
+  type Fd,
+  IOMMU_IOAS_MAP,
+  IOMMU_IOAS_MAP_FIXED_IOVA,
+  IOMMU_IOAS_MAP_READABLE,
+  IOMMU_IOAS_MAP_WRITEABLE,
+  IOMMU_IOAS_UNMAP,
+  ioctlFixed,
+  iommuIoasMap,
+  iommuIoasUnmap,
+} from '@openbar/linux'
+import { type DmaAccess, deviceReads, deviceWrites } from '../access.ts'
 import { readU64, writeU64 } from '../words.ts'
+import type { MappingRequest } from './backend.ts'
 
 /** An I/O address space: the context that it belongs to, and its number there. */
 export interface Ioas {
@@ -7,8 +19,11 @@ export interface Ioas {
   readonly ioas: number
 }
 
+/** The bytes of a word: see `FixedStruct`. */
+const WORD = 4
+
 /**
- * Maps memory; addresses and size in bytes, multiples of a page.
+ * Maps memory.
  *
  * @returns 0, or the negated errno.
  */
@@ -26,21 +41,20 @@ export const unmapIoas = makeUnmapIoas()
 function makeMapIoas() {
   const request = iommuIoasMap.fixed()
   request.size = iommuIoasMap.size
-  const { view } = request
-  const {
-    flags: [, FLAGS],
-    ioas_id: [, IOAS],
-    user_va: [, ADDRESS],
-    length: [, LENGTH],
-    iova: [, IOVA],
-  } = iommuIoasMap.fields
+  const { words } = request
+  const FLAGS = iommuIoasMap.fields.flags[1] / WORD
+  const IOAS = iommuIoasMap.fields.ioas_id[1] / WORD
+  const ADDRESS = iommuIoasMap.fields.user_va[1] / WORD
+  const LENGTH = iommuIoasMap.fields.length[1] / WORD
+  const IOVA = iommuIoasMap.fields.iova[1] / WORD
   const call = ioctlFixed(IOMMU_IOAS_MAP, request)
-  return ({ fd, ioas }: Ioas, flags: number, address: number, start: number, size: number): number => {
-    view.setUint32(FLAGS, flags, true)
-    view.setUint32(IOAS, ioas, true)
-    writeU64(view, ADDRESS, address)
-    writeU64(view, LENGTH, size)
-    writeU64(view, IOVA, start)
+  const READ_WRITE = flagsOf('read-write')
+  return ({ fd, ioas }: Ioas, { access, address, start, size }: MappingRequest): number => {
+    words[FLAGS] = access === 'read-write' ? READ_WRITE : flagsOf(access)
+    words[IOAS] = ioas
+    writeU64(words, ADDRESS, address)
+    writeU64(words, LENGTH, size)
+    writeU64(words, IOVA, start)
     return call(fd)
   }
 }
@@ -48,18 +62,24 @@ function makeMapIoas() {
 function makeUnmapIoas() {
   const request = iommuIoasUnmap.fixed()
   request.size = iommuIoasUnmap.size
-  const { view } = request
-  const {
-    ioas_id: [, IOAS],
-    iova: [, IOVA],
-    length: [, LENGTH],
-  } = iommuIoasUnmap.fields
+  const { words } = request
+  const IOAS = iommuIoasUnmap.fields.ioas_id[1] / WORD
+  const IOVA = iommuIoasUnmap.fields.iova[1] / WORD
+  const LENGTH = iommuIoasUnmap.fields.length[1] / WORD
   const call = ioctlFixed(IOMMU_IOAS_UNMAP, request)
   return ({ fd, ioas }: Ioas, start: number, size: number): number => {
-    view.setUint32(IOAS, ioas, true)
-    writeU64(view, IOVA, start)
-    writeU64(view, LENGTH, size)
+    words[IOAS] = ioas
+    writeU64(words, IOVA, start)
+    writeU64(words, LENGTH, size)
     const result = call(fd)
-    return result < 0 ? result : readU64(view, LENGTH)
+    return result < 0 ? result : readU64(words, LENGTH)
   }
+}
+
+function flagsOf(access: DmaAccess): number {
+  return (
+    IOMMU_IOAS_MAP_FIXED_IOVA |
+    (deviceReads(access) ? IOMMU_IOAS_MAP_READABLE : 0) |
+    (deviceWrites(access) ? IOMMU_IOAS_MAP_WRITEABLE : 0)
+  )
 }

@@ -5,9 +5,6 @@ import {
   type InclusiveRange,
   IOMMU_DESTROY,
   IOMMU_IOAS_ALLOC,
-  IOMMU_IOAS_MAP_FIXED_IOVA,
-  IOMMU_IOAS_MAP_READABLE,
-  IOMMU_IOAS_MAP_WRITEABLE,
   ioctl,
   iommuDestroy,
   iommuIoasAlloc,
@@ -22,7 +19,6 @@ import {
   vfioDeviceBindIommufd,
   vfioDeviceDetachIommufdPt,
 } from '@openbar/linux'
-import { type DmaAccess, deviceReads, deviceWrites } from '../access.ts'
 import type { Attachable } from '../attachable.ts'
 import { assertTranslated } from '../groups/assert-translated.ts'
 import { groupBusyError } from '../groups/group-busy-error.ts'
@@ -36,8 +32,6 @@ import { mapIoas, unmapIoas } from './ioas-requests.ts'
 import { IommufdContext } from './iommufd-context.ts'
 import { mapError } from './map-error.ts'
 import { refuseReplace } from './refuse-replace.ts'
-
-const READ_WRITE = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE
 
 /**
  * A domain on iommufd: an I/O address space (IOAS), which the kernel translates with one page table per IOMMU.
@@ -88,9 +82,7 @@ export class IommufdBackend implements Backend {
   }
 
   map(request: MappingRequest): void {
-    const { access, address, start, size } = request
-    const flags = access === 'read-write' ? READ_WRITE : flagsOf(access)
-    const result = mapIoas(this, flags, address, start, size)
+    const result = mapIoas(this, request)
     if (result < 0) throw mapError('ioctl(IOMMU_IOAS_MAP)', -result, request)
   }
 
@@ -162,14 +154,6 @@ export class IommufdBackend implements Backend {
     this.#ranges = ranges
     this.#alignment = alignment
   }
-}
-
-function flagsOf(access: DmaAccess): number {
-  return (
-    IOMMU_IOAS_MAP_FIXED_IOVA |
-    (deviceReads(access) ? IOMMU_IOAS_MAP_READABLE : 0) |
-    (deviceWrites(access) ? IOMMU_IOAS_MAP_WRITEABLE : 0)
-  )
 }
 
 /** Puts a device's group into an address space, out of the one that it may be in. */

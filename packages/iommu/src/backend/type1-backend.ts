@@ -37,6 +37,9 @@ const CONTAINER = '/dev/vfio/vfio'
 export class Type1Backend implements Backend {
   readonly name: 'type1' | 'iommufd-compat'
   readonly translates = true
+  /** Kept, not asked for: each map and unmap looks at it. */
+  ready: boolean
+  readonly #fd: Fd<'container'>
   readonly #container: GroupContainer
   /** Whether the page table is there without a group. */
   readonly #lasting: boolean
@@ -60,10 +63,8 @@ export class Type1Backend implements Backend {
       },
     })
     if (this.#lasting) this.#info = readType1Info(fd)
-  }
-
-  get ready(): boolean {
-    return !this.#container.empty || this.#lasting
+    this.#fd = fd
+    this.ready = this.#lasting
   }
 
   get alignment(): number {
@@ -72,7 +73,7 @@ export class Type1Backend implements Backend {
 
   get mappingsLeft(): number | undefined {
     // An iommufd says 65535 to please old programs, and takes more.
-    return this.ready && !this.#lasting ? readType1Info(this.#container.fd).mappingsLeft : undefined
+    return this.ready && !this.#lasting ? readType1Info(this.#fd).mappingsLeft : undefined
   }
 
   ranges(): readonly InclusiveRange[] | undefined {
@@ -80,12 +81,12 @@ export class Type1Backend implements Backend {
   }
 
   map(request: MappingRequest): void {
-    const result = mapDma(this.#container.fd, request)
+    const result = mapDma(this.#fd, request)
     if (result < 0) throw mapError('ioctl(VFIO_IOMMU_MAP_DMA)', -result, request)
   }
 
   unmap(start: number, size: number): number {
-    const result = unmapDma(this.#container.fd, start, size)
+    const result = unmapDma(this.#fd, start, size)
     if (result < 0) throw syscallError('ioctl(VFIO_IOMMU_UNMAP_DMA)', -result, formatRange(BigInt(start), BigInt(size)))
     return result
   }
@@ -93,10 +94,24 @@ export class Type1Backend implements Backend {
   attach(device: Attachable, onReady: () => void): BackendAttachment {
     this.#onReady = onReady
     try {
-      return this.#container.attach(device)
+      const inner = this.#container.attach(device)
+      return { ...inner, detach: () => this.#detach(inner) }
     } finally {
       this.#onReady = () => {}
+      this.#lookReady()
     }
+  }
+
+  #detach(attachment: BackendAttachment): void {
+    try {
+      attachment.detach()
+    } finally {
+      this.#lookReady()
+    }
+  }
+
+  #lookReady(): void {
+    this.ready = this.#lasting || !this.#container.empty
   }
 
   replaceable(): boolean {

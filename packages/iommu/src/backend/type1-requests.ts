@@ -12,6 +12,9 @@ import { type DmaAccess, deviceReads, deviceWrites } from '../access.ts'
 import { readU64, writeU64 } from '../words.ts'
 import type { MappingRequest } from './backend.ts'
 
+/** The bytes of a word: see `FixedStruct`. */
+const WORD = 4
+
 /**
  * Maps memory.
  *
@@ -31,20 +34,18 @@ export const unmapDma = makeUnmapDma()
 function makeMapDma() {
   const request = vfioIommuType1DmaMap.fixed()
   request.argsz = vfioIommuType1DmaMap.size
-  const { view } = request
-  const {
-    flags: [, FLAGS],
-    vaddr: [, VADDR],
-    iova: [, IOVA],
-    size: [, SIZE],
-  } = vfioIommuType1DmaMap.fields
+  const { words } = request
+  const FLAGS = vfioIommuType1DmaMap.fields.flags[1] / WORD
+  const VADDR = vfioIommuType1DmaMap.fields.vaddr[1] / WORD
+  const IOVA = vfioIommuType1DmaMap.fields.iova[1] / WORD
+  const SIZE = vfioIommuType1DmaMap.fields.size[1] / WORD
   const call = ioctlFixed(VFIO_IOMMU_MAP_DMA, request)
   const READ_WRITE = flagsOf('read-write')
   return (fd: Fd<'container'>, { access, address, start, size }: MappingRequest): number => {
-    view.setUint32(FLAGS, access === 'read-write' ? READ_WRITE : flagsOf(access), true)
-    writeU64(view, VADDR, address)
-    writeU64(view, IOVA, start)
-    writeU64(view, SIZE, size)
+    words[FLAGS] = access === 'read-write' ? READ_WRITE : flagsOf(access)
+    writeU64(words, VADDR, address)
+    writeU64(words, IOVA, start)
+    writeU64(words, SIZE, size)
     return call(fd)
   }
 }
@@ -52,17 +53,15 @@ function makeMapDma() {
 function makeUnmapDma() {
   const request = vfioIommuType1DmaUnmap.fixed()
   request.argsz = vfioIommuType1DmaUnmap.size
-  const { view } = request
-  const {
-    iova: [, IOVA],
-    size: [, SIZE],
-  } = vfioIommuType1DmaUnmap.fields
+  const { words } = request
+  const IOVA = vfioIommuType1DmaUnmap.fields.iova[1] / WORD
+  const SIZE = vfioIommuType1DmaUnmap.fields.size[1] / WORD
   const call = ioctlFixed(VFIO_IOMMU_UNMAP_DMA, request)
   return (fd: Fd<'container'>, start: number, size: number): number => {
-    writeU64(view, IOVA, start)
-    writeU64(view, SIZE, size)
+    writeU64(words, IOVA, start)
+    writeU64(words, SIZE, size)
     const result = call(fd)
-    return result < 0 ? result : readU64(view, SIZE)
+    return result < 0 ? result : readU64(words, SIZE)
   }
 }
 
