@@ -5,7 +5,7 @@ const CAPACITY = 128
 
 /**
  * Some neighbouring spans. The array keeps its length, for growing and shrinking one costs more than all the rest, and has
- * `undefined` behind the last span: also when it is full.
+ * `undefined` behind the last span: also behind one more than there should be, which is there until the chunk is split.
  */
 interface Chunk<T> {
   readonly spans: (T | undefined)[]
@@ -57,14 +57,13 @@ export class SpanList<T extends Span> implements Iterable<T> {
     const { spans, length } = chunk
     if (index > 0 && spans[index - 1]!.end > span.start) return spans[index - 1]
     const next = spans[index]
-    if (next !== undefined && next.start < span.end) return next
-    if (length === spans.length - 1) {
-      this.#split(chunk)
-      return this.add(span)
+    if (next !== undefined) {
+      if (next.start < span.end) return next
+      moveUp(spans, index, length)
     }
-    for (let at = length; at > index; at -= 1) spans[at] = spans[at - 1]
     spans[index] = span
     chunk.length = length + 1
+    if (length === CAPACITY) this.#split(chunk)
     return undefined
   }
 
@@ -80,22 +79,22 @@ export class SpanList<T extends Span> implements Iterable<T> {
     if (spans[index] !== span) return false
     const length = chunk.length - 1
     chunk.length = length
-    for (let at = index; at < length; at += 1) spans[at] = spans[at + 1]
-    spans[length] = undefined
+    if (index === length) spans[index] = undefined
+    else moveDown(spans, index, length)
     if (length === 0 && this.#chunks.length > 1) this.#drop(chunk)
     return true
   }
 
-  /** Moves the second half of a full chunk to a new one behind it. */
+  /** Moves the second half of a chunk that holds more than it should to a new one behind it. */
   #split(chunk: Chunk<T>): void {
     const second = emptyChunk<T>()
-    const half = CAPACITY / 2
-    for (let index = half; index < CAPACITY; index += 1) {
+    const half = chunk.length >>> 1
+    for (let index = half; index < chunk.length; index += 1) {
       second.spans[index - half] = chunk.spans[index]
       chunk.spans[index] = undefined
     }
+    second.length = chunk.length - half
     chunk.length = half
-    second.length = half
     this.#chunks.splice(this.#chunks.indexOf(chunk) + 1, 0, second)
   }
 
@@ -142,5 +141,17 @@ export class SpanList<T extends Span> implements Iterable<T> {
 }
 
 function emptyChunk<T>(): Chunk<T> {
-  return { spans: new Array<T | undefined>(CAPACITY + 1).fill(undefined), length: 0 }
+  return { spans: new Array<T | undefined>(CAPACITY + 2).fill(undefined), length: 0 }
+}
+
+// Functions of their own: where a span comes and goes at the end, V8 has less to compile into its caller.
+
+/** Makes room for a span. */
+function moveUp<T>(spans: (T | undefined)[], index: number, length: number): void {
+  for (let at = length; at > index; at -= 1) spans[at] = spans[at - 1]
+}
+
+/** Fills the place of a span that was removed. */
+function moveDown<T>(spans: (T | undefined)[], index: number, length: number): void {
+  for (let at = index; at <= length; at += 1) spans[at] = spans[at + 1]
 }
