@@ -400,13 +400,16 @@ export class Domain {
   }
 
   #assertOpen(): void {
-    if (this.#state === 'open') return
-    throw new OpenbarError('ERR_CLOSED', {
-      message: 'This domain was closed.',
-      hint: 'Open a new one: Domain.open().',
-      context: { what: 'domain' },
-    })
+    if (this.#state !== 'open') throw closedError()
   }
+}
+
+function closedError(): OpenbarError<'ERR_CLOSED'> {
+  return new OpenbarError('ERR_CLOSED', {
+    message: 'This domain was closed.',
+    hint: 'Open a new one: Domain.open().',
+    context: { what: 'domain' },
+  })
 }
 
 function assertNoBuffer({ buffer, size, iova }: DomainMapping): void {
