@@ -45,27 +45,12 @@ export class AddressSpace {
     return this.#mappings
   }
 
+  // What each mapping costs is decided in `map` and `unmap`. V8 compiles both, with all that they call, as one piece each, as long
+  // as that is not more than it takes into one piece: so they are whole here, and what is rare stands in functions of its own.
+
   /** Maps memory, or remembers it while there is no page table; when it throws, nothing has changed. */
   map(memory: MappableMemory, where: Iova, access: DmaAccess): DomainMapping {
-    // Where the caller leaves the access out, V8 knows here that there is nothing to check.
     if (access !== 'read-write') assertAccess(access)
-    const mapping = this.#plan(memory, where, access)
-    this.adopt(mapping)
-    if (this.#backend.ready) this.#make(mapping)
-    return mapping
-  }
-
-  #make(mapping: DomainMapping): void {
-    try {
-      this.#backend.map(mapping)
-    } catch (error) {
-      this.forget(mapping)
-      throw error
-    }
-  }
-
-  /** Checks a mapping that is not made yet, but for what is mapped already. */
-  #plan(memory: MappableMemory, where: Iova, access: DmaAccess): DomainMapping {
     const address = addressOfMemory(memory)
     const start = toPageAddress(where)
     // Three tests in one: what is no multiple of a page has a bit set.
@@ -74,7 +59,17 @@ export class AddressSpace {
     }
     const end = start + memory.size
     if (start < this.#recent.start || end > this.#recent.end) this.#recent = this.#rangeAround(start, end)
-    return new DomainMapping(start, memory, address, access)
+    const mapping = new DomainMapping(start, memory, address, access)
+    const present = this.#mappings.add(mapping)
+    if (present !== undefined) throw inUseError(mapping, present)
+    if (!this.#allocator.idle) this.#allocator.reserve(start, end)
+    try {
+      if (this.#backend.ready) this.#backend.map(mapping)
+    } catch (error) {
+      this.forget(mapping)
+      throw error
+    }
+    return mapping
   }
 
   /** Puts a mapping into the books; when something is mapped there, an error. */
@@ -107,20 +102,16 @@ export class AddressSpace {
   unmap(mapping: DomainMapping): boolean {
     // Out of the books first, which says whether it stands in them: one search does for both.
     if (!this.#mappings.delete(mapping)) return false
-    if (this.#backend.ready) this.#unmake(mapping)
-    if (!this.#allocator.idle) this.#allocator.release(mapping.start, mapping.end)
-    return true
-  }
-
-  #unmake(mapping: DomainMapping): void {
     const { start, size } = mapping
     try {
-      const removed = this.#backend.unmap(start, size)
+      const removed = this.#backend.ready ? this.#backend.unmap(start, size) : size
       if (removed !== size) throw partlyUnmappedError(start, mapping.end, size, removed)
     } catch (error) {
       this.#mappings.add(mapping)
       throw error
     }
+    if (!this.#allocator.idle) this.#allocator.release(start, mapping.end)
+    return true
   }
 
   /** Takes several mappings away, given in ascending order with nothing else between them, in one step of the kernel's. */

@@ -34,6 +34,13 @@ function makeConversions() {
 /** Writes a whole number below 2^64 where a struct has a u64; the index counts the words of 32 bits before it. */
 export function writeU64(words: Uint32Array, index: number, value: number): void {
   words[index] = value
+  // Where all have been small integers so far, V8 knows while it compiles that the upper half is 0.
+  words[index + 1] = value > 0x7fff_ffff ? value / 0x1_0000_0000 : 0
+}
+
+/** The same for a pointer into this process, which is never small: apart, so that V8 learns nothing from these for the others. */
+export function writePointer(words: Uint32Array, index: number, value: number): void {
+  words[index] = value
   words[index + 1] = value / 0x1_0000_0000
 }
 

@@ -10,7 +10,7 @@ import {
   iommuIoasUnmap,
 } from '@openbar/linux'
 import { type DmaAccess, deviceReads, deviceWrites } from '../access.ts'
-import { readU64, writeU64 } from '../words.ts'
+import { readU64, writePointer, writeU64 } from '../words.ts'
 import type { MappingRequest } from './backend.ts'
 
 /** An I/O address space: the context that it belongs to, and its number there. */
@@ -52,7 +52,7 @@ function makeMapIoas() {
   return ({ fd, ioas }: Ioas, { access, address, start, size }: MappingRequest): number => {
     words[FLAGS] = access === 'read-write' ? READ_WRITE : flagsOf(access)
     words[IOAS] = ioas
-    writeU64(words, ADDRESS, address)
+    writePointer(words, ADDRESS, address)
     writeU64(words, LENGTH, size)
     writeU64(words, IOVA, start)
     return call(fd)

@@ -9,7 +9,7 @@ import {
   vfioIommuType1DmaUnmap,
 } from '@openbar/linux'
 import { type DmaAccess, deviceReads, deviceWrites } from '../access.ts'
-import { readU64, writeU64 } from '../words.ts'
+import { readU64, writePointer, writeU64 } from '../words.ts'
 import type { MappingRequest } from './backend.ts'
 
 /** The bytes of a word: see `FixedStruct`. */
@@ -43,7 +43,7 @@ function makeMapDma() {
   const READ_WRITE = flagsOf('read-write')
   return (fd: Fd<'container'>, { access, address, start, size }: MappingRequest): number => {
     words[FLAGS] = access === 'read-write' ? READ_WRITE : flagsOf(access)
-    writeU64(words, VADDR, address)
+    writePointer(words, VADDR, address)
     writeU64(words, IOVA, start)
     writeU64(words, SIZE, size)
     return call(fd)
