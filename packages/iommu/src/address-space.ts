@@ -23,17 +23,19 @@ const NOWHERE: Span = { start: END_OF_SPACE, end: 0 }
 export class AddressSpace {
   readonly #backend: Backend
   readonly #mappings = new SpanList<DomainMapping>()
-  readonly #allocator: IovaAllocator
+  /** There from when the first address is picked: who chooses all of them does not pay for it. */
+  #allocator: IovaAllocator | undefined
   /** Bytes that addresses and sizes are multiples of. */
   #pageSize = PAGE
   /** What may be mapped now, as far as the kernel can tell. */
   #allowed: readonly Span[] = WHOLE_SPACE
+  /** Where an address may be picked. */
+  #usable: readonly Span[] = []
   /** That of these ranges which was needed last. */
   #recent: Span = NOWHERE
 
   constructor(backend: Backend) {
     this.#backend = backend
-    this.#allocator = new IovaAllocator([], this.#mappings)
     this.rangesChanged()
   }
 
@@ -62,7 +64,7 @@ export class AddressSpace {
     const mapping = new DomainMapping(start, memory, address, access)
     const present = this.#mappings.add(mapping)
     if (present !== undefined) throw inUseError(mapping, present)
-    if (!this.#allocator.idle) this.#allocator.reserve(start, end)
+    this.#allocator?.reserve(start, end)
     try {
       if (this.#backend.ready) this.#backend.map(mapping)
     } catch (error) {
@@ -76,7 +78,7 @@ export class AddressSpace {
   adopt(mapping: DomainMapping): void {
     const present = this.#mappings.add(mapping)
     if (present !== undefined) throw inUseError(mapping, present)
-    if (!this.#allocator.idle) this.#allocator.reserve(mapping.start, mapping.end)
+    this.#allocator?.reserve(mapping.start, mapping.end)
   }
 
   /** The mappings in a range, of which it cuts none; when it cuts one, or there is none, an error. */
@@ -110,7 +112,7 @@ export class AddressSpace {
       this.#mappings.add(mapping)
       throw error
     }
-    if (!this.#allocator.idle) this.#allocator.release(start, mapping.end)
+    this.#allocator?.release(start, mapping.end)
     return true
   }
 
@@ -131,7 +133,7 @@ export class AddressSpace {
   /** Takes a mapping out of the books alone. */
   forget(mapping: DomainMapping): void {
     this.#mappings.delete(mapping)
-    if (!this.#allocator.idle) this.#allocator.release(mapping.start, mapping.end)
+    this.#allocator?.release(mapping.start, mapping.end)
   }
 
   /** Makes the mappings that were remembered, now that there is a page table. */
@@ -147,6 +149,7 @@ export class AddressSpace {
 
   /** A free address: see {@link IovaAllocator.place}. */
   place(placement: Placement): number {
+    this.#allocator ??= new IovaAllocator(this.#usable, this.#mappings)
     return this.#allocator.place(placement)
   }
 
@@ -157,7 +160,8 @@ export class AddressSpace {
     const spans = (ranges ?? USABLE_EVERYWHERE).flatMap((range) => wholeUnits(range, this.#pageSize) ?? [])
     this.#allowed = ranges === undefined ? WHOLE_SPACE : spans
     this.#recent = NOWHERE
-    this.#allocator.setUsable(spans)
+    this.#usable = spans
+    this.#allocator?.setUsable(spans)
   }
 
   #rangeAround(start: number, end: number): Span {

@@ -48,11 +48,6 @@ export class IovaAllocator {
     this.#inUse = inUse
   }
 
-  /** Whether nobody has asked for an address yet: it need not be told of what is reserved and released. */
-  get idle(): boolean {
-    return this.#free === undefined
-  }
-
   /** What is free of the usable ranges, ascending. */
   get free(): readonly Span[] {
     return Array.from(this.#spans(), ({ start, end }) => ({ start, end }))

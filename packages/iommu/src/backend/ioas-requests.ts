@@ -36,7 +36,8 @@ export const mapIoas = makeMapIoas()
  */
 export const unmapIoas = makeUnmapIoas()
 
-// The structs are made once and written anew for each call. They stand in closures, not in the module: see `ioctlFixed`.
+// The structs are made once and written anew for each call. They stand in closures, not in the module, and so do
+// the functions that write them: see `ioctlFixed`.
 
 function makeMapIoas() {
   const request = iommuIoasMap.fixed()
@@ -49,12 +50,13 @@ function makeMapIoas() {
   const IOVA = iommuIoasMap.fields.iova[1] / WORD
   const call = ioctlFixed(IOMMU_IOAS_MAP, request)
   const READ_WRITE = flagsOf('read-write')
+  const [write, point] = [writeU64, writePointer]
   return ({ fd, ioas }: Ioas, { access, address, start, size }: MappingRequest): number => {
     words[FLAGS] = access === 'read-write' ? READ_WRITE : flagsOf(access)
     words[IOAS] = ioas
-    writePointer(words, ADDRESS, address)
-    writeU64(words, LENGTH, size)
-    writeU64(words, IOVA, start)
+    point(words, ADDRESS, address)
+    write(words, LENGTH, size)
+    write(words, IOVA, start)
     return call(fd)
   }
 }
@@ -67,12 +69,13 @@ function makeUnmapIoas() {
   const IOVA = iommuIoasUnmap.fields.iova[1] / WORD
   const LENGTH = iommuIoasUnmap.fields.length[1] / WORD
   const call = ioctlFixed(IOMMU_IOAS_UNMAP, request)
+  const [write, read] = [writeU64, readU64]
   return ({ fd, ioas }: Ioas, start: number, size: number): number => {
     words[IOAS] = ioas
-    writeU64(words, IOVA, start)
-    writeU64(words, LENGTH, size)
+    write(words, IOVA, start)
+    write(words, LENGTH, size)
     const result = call(fd)
-    return result < 0 ? result : readU64(words, LENGTH)
+    return result < 0 ? result : read(words, LENGTH)
   }
 }
 

@@ -29,7 +29,8 @@ export const mapDma = makeMapDma()
  */
 export const unmapDma = makeUnmapDma()
 
-// The structs are made once and written anew for each call. They stand in closures, not in the module: see `ioctlFixed`.
+// The structs are made once and written anew for each call. They stand in closures, not in the module, and so do
+// the functions that write them: see `ioctlFixed`.
 
 function makeMapDma() {
   const request = vfioIommuType1DmaMap.fixed()
@@ -41,11 +42,12 @@ function makeMapDma() {
   const SIZE = vfioIommuType1DmaMap.fields.size[1] / WORD
   const call = ioctlFixed(VFIO_IOMMU_MAP_DMA, request)
   const READ_WRITE = flagsOf('read-write')
+  const [write, point] = [writeU64, writePointer]
   return (fd: Fd<'container'>, { access, address, start, size }: MappingRequest): number => {
     words[FLAGS] = access === 'read-write' ? READ_WRITE : flagsOf(access)
-    writePointer(words, VADDR, address)
-    writeU64(words, IOVA, start)
-    writeU64(words, SIZE, size)
+    point(words, VADDR, address)
+    write(words, IOVA, start)
+    write(words, SIZE, size)
     return call(fd)
   }
 }
@@ -57,11 +59,12 @@ function makeUnmapDma() {
   const IOVA = vfioIommuType1DmaUnmap.fields.iova[1] / WORD
   const SIZE = vfioIommuType1DmaUnmap.fields.size[1] / WORD
   const call = ioctlFixed(VFIO_IOMMU_UNMAP_DMA, request)
+  const [write, read] = [writeU64, readU64]
   return (fd: Fd<'container'>, start: number, size: number): number => {
-    writeU64(words, IOVA, start)
-    writeU64(words, SIZE, size)
+    write(words, IOVA, start)
+    write(words, SIZE, size)
     const result = call(fd)
-    return result < 0 ? result : readU64(words, SIZE)
+    return result < 0 ? result : read(words, SIZE)
   }
 }
 
