@@ -55,9 +55,18 @@ static int open_or_die(const char *path) {
   return fd;
 }
 
+/* As MappedMemory.anonymous does it: from 2 MiB on aligned to that, and of transparent hugepages where the kernel has them. */
+#define HUGE ((size_t)2 << 20)
+
 static void *memory_of(size_t size) {
-  void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  size_t room = size < HUGE ? 0 : HUGE;
+  char *memory = mmap(NULL, size + room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) err(1, "mmap");
+  if (room > 0) {
+    memory += -(uintptr_t)memory % HUGE;
+    if (madvise(memory, size, MADV_HUGEPAGE) != 0) err(1, "madvise(MADV_HUGEPAGE)");
+  }
+  memset(memory, 0, size);
   return memory;
 }
 
