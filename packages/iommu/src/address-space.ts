@@ -23,17 +23,19 @@ const NOWHERE: Span = { start: END_OF_SPACE, end: 0 }
 export class AddressSpace {
   readonly #backend: Backend
   readonly #mappings = new SpanList<DomainMapping>()
-  readonly #allocator: IovaAllocator
+  /** There from when the first address is picked: who chooses all of them does not pay for it. */
+  #allocator: IovaAllocator | undefined
   /** Bytes that addresses and sizes are multiples of. */
   #pageSize = PAGE
   /** What may be mapped now, as far as the kernel can tell. */
   #allowed: readonly Span[] = WHOLE_SPACE
+  /** Where an address may be picked. */
+  #usable: readonly Span[] = []
   /** That of these ranges which was needed last. */
   #recent: Span = NOWHERE
 
   constructor(backend: Backend) {
     this.#backend = backend
-    this.#allocator = new IovaAllocator([], this.#mappings)
     this.rangesChanged()
   }
 
@@ -45,13 +47,31 @@ export class AddressSpace {
     return this.#mappings
   }
 
-  /** Maps memory, or remembers it while there is no page table; when it throws, nothing has changed. */
-  map(memory: MappableMemory, where: Iova, access: DmaAccess): DomainMapping {
-    const mapping = this.plan(memory, where, access)
-    this.adopt(mapping)
-    if (!this.#backend.ready) return mapping
+  // What each mapping costs is decided in `map` and `unmap`. V8 compiles both, with all that they call, as one piece each, as long
+  // as that is not more than it takes into one piece: so they are whole here, and what is rare stands in functions of its own.
+
+  /**
+   * Maps memory, or remembers it while there is no page table; when it throws, nothing has changed.
+   *
+   * @param make - Makes the mapping in the backend's place.
+   */
+  map(memory: MappableMemory, where: Iova, access: DmaAccess, make?: (mapping: DomainMapping) => void): DomainMapping {
+    if (access !== 'read-write') assertAccess(access)
+    const address = addressOfMemory(memory)
+    const start = toPageAddress(where)
+    // Three tests in one: what is no multiple of a page has a bit set.
+    if (((start | address | memory.size) & (this.#pageSize - 1)) !== 0) {
+      throw alignmentError(where, memory, this.#pageSize)
+    }
+    const end = start + memory.size
+    if (start < this.#recent.start || end > this.#recent.end) this.#recent = this.#rangeAround(start, end)
+    const mapping = new DomainMapping(start, memory, address, access)
+    const present = this.#mappings.add(mapping)
+    if (present !== undefined) throw inUseError(mapping, present)
+    this.#allocator?.reserve(start, end)
     try {
-      this.#backend.map(mapping)
+      if (make !== undefined) make(mapping)
+      else if (this.#backend.ready) this.#backend.map(mapping)
     } catch (error) {
       this.forget(mapping)
       throw error
@@ -59,26 +79,11 @@ export class AddressSpace {
     return mapping
   }
 
-  /** Checks a mapping that is not made yet, but for what is mapped already. */
-  plan(memory: MappableMemory, where: Iova, access: DmaAccess): DomainMapping {
-    assertAccess(access)
-    const address = addressOfMemory(memory)
-    const start = toPageAddress(where)
-    // Three tests in one: what is no multiple of a page has a bit set. An address that is not exact is NaN, whose bits are 0.
-    if (((start | address | memory.size) & (this.#pageSize - 1)) !== 0 || Number.isNaN(start + address)) {
-      throw alignmentError(where, memory, this.#pageSize)
-    }
-    const end = start + memory.size
-    if (start < this.#recent.start || end > this.#recent.end) this.#recent = this.#rangeAround(start, end)
-    return new DomainMapping(start, memory, address, access)
-  }
-
   /** Puts a mapping into the books; when something is mapped there, an error. */
   adopt(mapping: DomainMapping): void {
     const present = this.#mappings.add(mapping)
     if (present !== undefined) throw inUseError(mapping, present)
-    mapping.space = this
-    this.#allocator.reserve(mapping.start, mapping.end)
+    this.#allocator?.reserve(mapping.start, mapping.end)
   }
 
   /** The mappings in a range, of which it cuts none; when it cuts one, or there is none, an error. */
@@ -96,13 +101,24 @@ export class AddressSpace {
     return found
   }
 
-  /** Takes a mapping away. When the kernel refuses, it stays in the books. */
-  unmap(mapping: DomainMapping): void {
-    if (this.#backend.ready) {
-      const removed = this.#backend.unmap(mapping.start, mapping.size)
-      if (removed !== mapping.size) throw partlyUnmappedError(mapping.start, mapping.end, mapping.size, removed)
+  /**
+   * Takes a mapping away. When the kernel refuses, it stays in the books.
+   *
+   * @returns Whether it was one of these books: nothing has changed otherwise.
+   */
+  unmap(mapping: DomainMapping): boolean {
+    // Out of the books first, which says whether it stands in them: one search does for both.
+    if (!this.#mappings.delete(mapping)) return false
+    const { start, size } = mapping
+    try {
+      const removed = this.#backend.ready ? this.#backend.unmap(start, size) : size
+      if (removed !== size) throw partlyUnmappedError(start, mapping.end, size, removed)
+    } catch (error) {
+      this.#mappings.add(mapping)
+      throw error
     }
-    this.forget(mapping)
+    this.#allocator?.release(start, mapping.end)
+    return true
   }
 
   /** Takes several mappings away, given in ascending order with nothing else between them, in one step of the kernel's. */
@@ -122,8 +138,7 @@ export class AddressSpace {
   /** Takes a mapping out of the books alone. */
   forget(mapping: DomainMapping): void {
     this.#mappings.delete(mapping)
-    mapping.space = undefined
-    this.#allocator.release(mapping.start, mapping.end)
+    this.#allocator?.release(mapping.start, mapping.end)
   }
 
   /** Makes the mappings that were remembered, now that there is a page table. */
@@ -139,6 +154,7 @@ export class AddressSpace {
 
   /** A free address: see {@link IovaAllocator.place}. */
   place(placement: Placement): number {
+    this.#allocator ??= new IovaAllocator(this.#usable, this.#mappings)
     return this.#allocator.place(placement)
   }
 
@@ -149,7 +165,8 @@ export class AddressSpace {
     const spans = (ranges ?? USABLE_EVERYWHERE).flatMap((range) => wholeUnits(range, this.#pageSize) ?? [])
     this.#allowed = ranges === undefined ? WHOLE_SPACE : spans
     this.#recent = NOWHERE
-    this.#allocator.setUsable(spans)
+    this.#usable = spans
+    this.#allocator?.setUsable(spans)
   }
 
   #rangeAround(start: number, end: number): Span {

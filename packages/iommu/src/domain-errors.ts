@@ -1,6 +1,15 @@
 import { OpenbarError } from '@openbar/linux'
 import type { DomainMapping } from './domain-mapping.ts'
 
+/** The error for a domain that its caller has closed. */
+export function closedError(): OpenbarError<'ERR_CLOSED'> {
+  return new OpenbarError('ERR_CLOSED', {
+    message: 'This domain was closed.',
+    hint: 'Open a new one: Domain.open().',
+    context: { what: 'domain' },
+  })
+}
+
 /** Refuses a buffer's memory, which is taken away by closing the buffer. */
 export function assertNoBuffer({ buffer, size, iova }: DomainMapping): void {
   if (buffer === undefined) return

@@ -11,27 +11,28 @@ import { numberToBig } from './words.ts'
  * tenth of what a mapping costs.
  */
 export class DomainMapping implements Mapping, Span, MappingRequest {
-  readonly start: number
-  readonly end: number
-  readonly size: number
-  readonly access: DmaAccess
-  readonly memory: MappableMemory
+  // `declare` keeps the fields out of the JavaScript, where each would be written twice, and first with `undefined`: V8 would not
+  // take the numbers for numbers then, and look at what they are each time.
+  declare readonly start: number
+  declare readonly size: number
+  declare readonly access: DmaAccess
+  declare readonly memory: MappableMemory
   /** Where the memory stands in this process. */
-  readonly address: number
-  /** The books that it stands in; `undefined` once it is unmapped. */
-  space: object | undefined
+  declare readonly address: number
   /** The buffer whose memory it maps, if any. */
-  buffer: DmaBuffer | undefined
+  declare buffer: DmaBuffer | undefined
 
   constructor(start: number, memory: MappableMemory, address: number, access: DmaAccess) {
     this.start = start
-    this.end = start + memory.size
     this.size = memory.size
     this.access = access
     this.memory = memory
     this.address = address
-    this.space = undefined
     this.buffer = undefined
+  }
+
+  get end(): number {
+    return this.start + this.size
   }
 
   get iova(): bigint {

@@ -1,4 +1,4 @@
-import { invalidArgument, isOpenbarError, type MappedMemory, OpenbarError } from '@openbar/linux'
+import { invalidArgument, isOpenbarError, type MappedMemory } from '@openbar/linux'
 import { assertAccess } from './access.ts'
 import { AddressSpace } from './address-space.ts'
 import { assertChoice } from './assert-choice.ts'
@@ -9,7 +9,7 @@ import { BACKEND_NAMES, openBackend } from './backend/select-backend.ts'
 import type { DirtyTracking } from './dirty/dirty-tracking.ts'
 import { DmaBuffer } from './dma-buffer.ts'
 import { makeDmaMemory } from './dma-memory.ts'
-import { assertNoBuffer, cannotShareError, noIovasError } from './domain-errors.ts'
+import { assertNoBuffer, cannotShareError, closedError, noIovasError } from './domain-errors.ts'
 import { DomainMapping } from './domain-mapping.ts'
 import type { AllocateOptions, DomainOptions, MapOptions, PickOptions } from './domain-options.ts'
 import type { DomainSnapshot } from './domain-snapshot.ts'
@@ -164,11 +164,13 @@ export class Domain {
    */
   unmap(range: { readonly iova: Iova; readonly size: number }): number {
     this.#assertOpen()
-    if (range instanceof DomainMapping && range.space === this.#space) {
-      assertNoBuffer(range)
-      this.#space.unmap(range)
-      return range.size
-    }
+    // What stands in the books is a mapping, so nothing else has to be known of it to look for it there.
+    const mapping = range as DomainMapping
+    if (mapping.start !== undefined && mapping.buffer === undefined && this.#space.unmap(mapping)) return mapping.size
+    return this.#unmapRange(range)
+  }
+
+  #unmapRange(range: { readonly iova: Iova; readonly size: number }): number {
     assertSize(range.size)
     const found = this.#space.wholeMappings(range.iova, range.size)
     for (const mapping of found) assertNoBuffer(mapping)
@@ -223,16 +225,10 @@ export class Domain {
     const [original, ...more] = source.#space.wholeMappings(range.iova, range.size)
     if (original === undefined || more.length > 0)
       throw invalidArgument('range', range, 'one mapping of the other domain')
-    const mapping = this.#space.plan(original.memory, iova, access)
-    this.#space.adopt(mapping)
-    try {
+    return this.#space.map(original.memory, iova, access, (mapping) => {
       const { iova: fromIova, size } = original
       copyMapping(space.fd, { from: from.ioas, fromIova, to: space.ioas, toIova: mapping.iova, size, access })
-    } catch (error) {
-      this.#space.forget(mapping)
-      throw error
-    }
-    return mapping
+    })
   }
 
   /**
@@ -425,11 +421,6 @@ export class Domain {
   }
 
   #assertOpen(): void {
-    if (this.#state === 'open') return
-    throw new OpenbarError('ERR_CLOSED', {
-      message: 'This domain was closed.',
-      hint: 'Open a new one: Domain.open().',
-      context: { what: 'domain' },
-    })
+    if (this.#state !== 'open') throw closedError()
   }
 }

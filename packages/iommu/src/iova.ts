@@ -12,7 +12,8 @@ export type Iova = number | bigint
 /** The largest IOVA there can be. */
 export const MAX_IOVA = 0xffff_ffff_ffff_ffffn
 
-const MAX_SIGNED = 0x7fff_ffff_ffff_ffffn
+/** What stands for an address that no double holds: a multiple of no page size. */
+const NO_PAGE = 1
 
 /**
  * Checks an address and makes it a bigint.
@@ -41,11 +42,12 @@ export function toIova(value: Iova, argument = 'iova'): bigint {
  * ```
  */
 export function toPageAddress(value: Iova, argument = 'iova'): number {
-  if (!isAddress(value)) throw addressError(argument, value)
-  if (typeof value === 'number') return value
-  const number = bigToNumber(value)
-  // Beyond 2^53 only multiples of a page are sure to be exact; another one could be rounded to one.
-  return number <= Number.MAX_SAFE_INTEGER || (value & 0xfffn) === 0n ? number : Number.NaN
+  if (typeof value === 'bigint') {
+    // Whether it has 53 bits and no sign, by one comparison of machine words.
+    return BigInt.asUintN(53, value) === value ? bigToNumber(value) : farPageAddress(value, argument)
+  }
+  if (Number.isSafeInteger(value) && value >= 0) return value
+  throw addressError(argument, value)
 }
 
 /**
@@ -72,10 +74,15 @@ export function formatRange(iova: bigint, size: bigint): string {
   return `${formatIova(iova)}-${formatIova(iova + size - 1n)}`
 }
 
+function farPageAddress(value: bigint, argument: string): number {
+  if (!fits64(value)) throw addressError(argument, value)
+  // Beyond 2^53 only multiples of a page are sure to be exact; another one could be rounded to one.
+  return (value & 0xfffn) === 0n ? bigToNumber(value) : NO_PAGE
+}
+
 function isAddress(value: Iova): boolean {
   if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0
-  // The first two comparisons are ones of machine words, where the third is a call.
-  return typeof value === 'bigint' && ((value >= 0n && value <= MAX_SIGNED) || fits64(value))
+  return typeof value === 'bigint' && fits64(value)
 }
 
 function addressError(argument: string, value: unknown): Error {

@@ -3,7 +3,10 @@ import type { Span } from './span.ts'
 /** How many spans a chunk holds: no change moves more than these, however many there are in all. */
 const CAPACITY = 128
 
-/** Some neighbouring spans. The array keeps its length: growing and shrinking one costs more than all the rest. */
+/**
+ * Some neighbouring spans. The array keeps its length, for growing and shrinking one costs more than all the rest, and has
+ * `undefined` behind the last span: also behind one more than there should be, which is there until the chunk is split.
+ */
 interface Chunk<T> {
   readonly spans: (T | undefined)[]
   length: number
@@ -17,13 +20,11 @@ interface Chunk<T> {
  */
 export class SpanList<T extends Span> implements Iterable<T> {
   readonly #chunks: Chunk<T>[] = [emptyChunk()]
-  #size = 0
-  // Where the last search ended.
-  #chunk = 0
-  #index = 0
+  /** Where the last search ended. */
+  #chunk = this.#chunks[0]!
 
   get size(): number {
-    return this.#size
+    return this.#chunks.reduce((sum, { length }) => sum + length, 0)
   }
 
   [Symbol.iterator](): IterableIterator<T> {
@@ -32,16 +33,14 @@ export class SpanList<T extends Span> implements Iterable<T> {
 
   /** The first span that ends behind an address, if there is one. */
   at(address: number): T | undefined {
-    this.#seek(address)
-    const chunk = this.#chunks[this.#chunk]!
-    return this.#index < chunk.length ? chunk.spans[this.#index] : undefined
+    const index = this.#seekEnd(address)
+    return this.#chunk.spans[index]
   }
 
   /** The spans that end behind an address, ascending. The list must not change meanwhile. */
   *from(address: number): IterableIterator<T> {
-    this.#seek(address)
-    let index = this.#index
-    for (let number = this.#chunk; number < this.#chunks.length; number += 1, index = 0) {
+    let index = this.#seekEnd(address)
+    for (let number = this.#chunks.indexOf(this.#chunk); number < this.#chunks.length; number += 1, index = 0) {
       const chunk = this.#chunks[number]!
       for (; index < chunk.length; index += 1) yield chunk.spans[index]!
     }
@@ -53,56 +52,82 @@ export class SpanList<T extends Span> implements Iterable<T> {
    * @returns The first span that it overlaps, which keeps it out; `undefined` when it was added.
    */
   add(span: T): T | undefined {
-    this.#seek(span.start)
-    let chunk = this.#chunks[this.#chunk]!
-    let index = this.#index
-    if (index < chunk.length) {
-      const next = chunk.spans[index]!
+    const index = this.#seek(span.start)
+    const chunk = this.#chunk
+    const { spans, length } = chunk
+    if (index > 0 && spans[index - 1]!.end > span.start) return spans[index - 1]
+    const next = spans[index]
+    if (next !== undefined) {
       if (next.start < span.end) return next
+      moveUp(spans, index, length)
     }
-    if (chunk.length === CAPACITY) {
-      const second = this.#split(chunk)
-      if (index > chunk.length) {
-        index -= chunk.length
-        chunk = second
-      }
-    }
-    const { spans } = chunk
-    for (let at = chunk.length; at > index; at -= 1) spans[at] = spans[at - 1]
     spans[index] = span
-    chunk.length += 1
-    this.#size += 1
+    chunk.length = length + 1
+    if (length === CAPACITY) this.#split(chunk)
     return undefined
   }
 
-  /** Removes a span; does nothing when that very one is not there. */
-  delete(span: T): void {
-    if (this.at(span.start) !== span) return
-    const chunk = this.#chunks[this.#chunk]!
+  /**
+   * Removes a span; does nothing when that very one is not there.
+   *
+   * @returns Whether it was there.
+   */
+  delete(span: T): boolean {
+    const index = this.#seek(span.start)
+    const chunk = this.#chunk
     const { spans } = chunk
-    chunk.length -= 1
-    for (let at = this.#index; at < chunk.length; at += 1) spans[at] = spans[at + 1]
-    spans[chunk.length] = undefined
-    this.#size -= 1
-    if (chunk.length === 0 && this.#chunks.length > 1) this.#chunks.splice(this.#chunk, 1)
+    if (spans[index] !== span) return false
+    const length = chunk.length - 1
+    chunk.length = length
+    if (index === length) spans[index] = undefined
+    else moveDown(spans, index, length)
+    if (length === 0 && this.#chunks.length > 1) this.#drop(chunk)
+    return true
   }
 
-  /** Moves the second half of a full chunk to a new one behind it. */
-  #split(chunk: Chunk<T>): Chunk<T> {
+  /** Moves the second half of a chunk that holds more than it should to a new one behind it. */
+  #split(chunk: Chunk<T>): void {
     const second = emptyChunk<T>()
-    const half = CAPACITY / 2
-    for (let index = half; index < CAPACITY; index += 1) {
+    const half = chunk.length >>> 1
+    for (let index = half; index < chunk.length; index += 1) {
       second.spans[index - half] = chunk.spans[index]
       chunk.spans[index] = undefined
     }
+    second.length = chunk.length - half
     chunk.length = half
-    second.length = half
-    this.#chunks.splice(this.#chunk + 1, 0, second)
-    return second
+    this.#chunks.splice(this.#chunks.indexOf(chunk) + 1, 0, second)
   }
 
-  /** Finds the first span that ends behind an address: in the chunk that reaches behind it, or else at the end of the last. */
-  #seek(address: number): void {
+  #drop(chunk: Chunk<T>): void {
+    this.#chunks.splice(this.#chunks.indexOf(chunk), 1)
+    this.#chunk = this.#chunks[0]!
+  }
+
+  /** Finds the first span that ends behind an address: its chunk, and its index there, or the one behind the last of all. */
+  #seekEnd(address: number): number {
+    const index = this.#seek(address)
+    return index > 0 && this.#chunk.spans[index - 1]!.end > address ? index - 1 : index
+  }
+
+  /**
+   * Finds the first span that starts at an address or behind it: its index in the chunk that reaches behind the address, where the
+   * span before it is the only other one that may do so.
+   */
+  #seek(address: number): number {
+    if (this.#chunks.length > 1) this.#chunk = this.#chunkOf(address)
+    const { spans, length } = this.#chunk
+    let low = 0
+    let high = length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (spans[middle]!.start < address) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  /** The first chunk that reaches behind an address, or else the last. */
+  #chunkOf(address: number): Chunk<T> {
     let low = 0
     let high = this.#chunks.length - 1
     while (low < high) {
@@ -111,19 +136,22 @@ export class SpanList<T extends Span> implements Iterable<T> {
       if (spans[length - 1]!.end <= address) low = middle + 1
       else high = middle
     }
-    this.#chunk = low
-    const { spans, length } = this.#chunks[low]!
-    low = 0
-    high = length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (spans[middle]!.end <= address) low = middle + 1
-      else high = middle
-    }
-    this.#index = low
+    return this.#chunks[low]!
   }
 }
 
 function emptyChunk<T>(): Chunk<T> {
-  return { spans: new Array<T | undefined>(CAPACITY).fill(undefined), length: 0 }
+  return { spans: new Array<T | undefined>(CAPACITY + 2).fill(undefined), length: 0 }
+}
+
+// Functions of their own: where a span comes and goes at the end, V8 has less to compile into its caller.
+
+/** Makes room for a span. */
+function moveUp<T>(spans: (T | undefined)[], index: number, length: number): void {
+  for (let at = length; at > index; at -= 1) spans[at] = spans[at - 1]
+}
+
+/** Fills the place of a span that was removed. */
+function moveDown<T>(spans: (T | undefined)[], index: number, length: number): void {
+  for (let at = index; at <= length; at += 1) spans[at] = spans[at + 1]
 }

@@ -12,11 +12,11 @@ describe('words', () => {
         const number = bigToNumber(value)
         expect(number).toBe(Number(value))
         expect(numberToBig(number)).toBe(value)
-        const view = new DataView(new ArrayBuffer(16))
-        writeU64(view, 4, number)
-        expect(view.getBigUint64(4, true)).toBe(value)
-        expect(readU64(view, 4)).toBe(number)
-        expect([view.getUint32(0), view.getUint32(12)]).toEqual([0, 0])
+        const words = new Uint32Array(4)
+        writeU64(words, 1, number)
+        expect(new DataView(words.buffer).getBigUint64(4, true)).toBe(value)
+        expect(readU64(words, 1)).toBe(number)
+        expect([words[0], words[3]]).toEqual([0, 0])
       }),
       { numRuns: 1000 },
     )

@@ -1,20 +1,4 @@
-import {
-  type Fd,
-  type InclusiveRange,
-  IOMMU_IOAS_ALLOC,
-  IOMMU_IOAS_MAP,
-  IOMMU_IOAS_MAP_FIXED_IOVA,
-  IOMMU_IOAS_MAP_READABLE,
-  IOMMU_IOAS_MAP_WRITEABLE,
-  IOMMU_IOAS_UNMAP,
-  ioctl,
-  ioctlFixed,
-  iommuIoasAlloc,
-  iommuIoasMap,
-  iommuIoasUnmap,
-  syscallError,
-} from '@openbar/linux'
-import { deviceReads, deviceWrites } from '../access.ts'
+import { type Fd, type InclusiveRange, IOMMU_IOAS_ALLOC, ioctl, iommuIoasAlloc, syscallError } from '@openbar/linux'
 import type { Attachable } from '../attachable.ts'
 import type { DirtyTracking } from '../dirty/dirty-tracking.ts'
 import type { IommufdAddressSpace } from '../iommufd/address-space.ts'
@@ -23,27 +7,13 @@ import { iovaRanges } from '../iommufd/iova-ranges.ts'
 import { reachesNothing, reachOfNewTable } from '../iommufd/table-reach.ts'
 import { formatRange } from '../iova.ts'
 import type { Mapping } from '../mapping.ts'
-import { readU64, writeU64 } from '../words.ts'
 import type { Backend, BackendAttachment, MappingRequest } from './backend.ts'
+import { mapIoas, unmapIoas } from './ioas-requests.ts'
 import { IommufdContext } from './iommufd-context.ts'
 import { IommufdDevice } from './iommufd-device.ts'
 import { IommufdDirtyTracking } from './iommufd-dirty-tracking.ts'
 import { mapError } from './map-error.ts'
 import { refuseReplace } from './refusals.ts'
-
-// Made once, and written anew for each call: see `ioctlFixed`.
-const mapRequest = iommuIoasMap.fixed()
-mapRequest.size = iommuIoasMap.size
-const unmapRequest = iommuIoasUnmap.fixed()
-unmapRequest.size = iommuIoasUnmap.size
-const MAP_FLAGS = iommuIoasMap.fields.flags[1]
-const MAP_IOAS = iommuIoasMap.fields.ioas_id[1]
-const MAP_ADDRESS = iommuIoasMap.fields.user_va[1]
-const MAP_LENGTH = iommuIoasMap.fields.length[1]
-const MAP_IOVA = iommuIoasMap.fields.iova[1]
-const UNMAP_IOAS = iommuIoasUnmap.fields.ioas_id[1]
-const UNMAP_IOVA = iommuIoasUnmap.fields.iova[1]
-const UNMAP_LENGTH = iommuIoasUnmap.fields.length[1]
 
 /**
  * A domain on iommufd: an I/O address space (IOAS), which the kernel translates with one page table per IOMMU.
@@ -91,29 +61,14 @@ export class IommufdBackend implements Backend {
   }
 
   map(request: MappingRequest): void {
-    const { view } = mapRequest
-    const { access } = request
-    const flags =
-      IOMMU_IOAS_MAP_FIXED_IOVA |
-      (deviceReads(access) ? IOMMU_IOAS_MAP_READABLE : 0) |
-      (deviceWrites(access) ? IOMMU_IOAS_MAP_WRITEABLE : 0)
-    view.setUint32(MAP_FLAGS, flags, true)
-    view.setUint32(MAP_IOAS, this.ioas, true)
-    writeU64(view, MAP_ADDRESS, request.address)
-    writeU64(view, MAP_LENGTH, request.size)
-    writeU64(view, MAP_IOVA, request.start)
-    const result = ioctlFixed(this.fd, IOMMU_IOAS_MAP, mapRequest)
+    const result = mapIoas(this, request)
     if (result < 0) throw mapError('ioctl(IOMMU_IOAS_MAP)', -result, request)
   }
 
   unmap(start: number, size: number): number {
-    const { view } = unmapRequest
-    view.setUint32(UNMAP_IOAS, this.ioas, true)
-    writeU64(view, UNMAP_IOVA, start)
-    writeU64(view, UNMAP_LENGTH, size)
-    const result = ioctlFixed(this.fd, IOMMU_IOAS_UNMAP, unmapRequest)
+    const result = unmapIoas(this, start, size)
     if (result < 0) throw syscallError('ioctl(IOMMU_IOAS_UNMAP)', -result, formatRange(BigInt(start), BigInt(size)))
-    return readU64(view, UNMAP_LENGTH)
+    return result
   }
 
   attach(device: Attachable): BackendAttachment {
