@@ -19,23 +19,20 @@ const e1000: Nic = { model: 'e1000' }
 const e1000e: Nic = { model: 'e1000e' }
 const onBridge: Nic = { ...e1000, bus: 'bridge' }
 const everything = ['tests/iommu/']
+const compliance = ['tests/iommu/compliance/']
 const sharedGroup = ['tests/shared-group/']
 
 /**
- * Which lab tests run on which kernel, IOMMU and NIC. A row that runs no test is a failure.
+ * Which lab tests run on which kernel, IOMMU and NIC. A row that runs no test is a failure. Two rows run at once: the long ones
+ * stand first.
  *
  * `distro` kernels have no iommufd, so domains stand on type1 there. A virtio IOMMU has no interrupt remapping, and the lab
- * allows unsafe interrupts for it.
+ * allows unsafe interrupts for it. iommufd's compat mode runs all tests on one IOMMU, and the domains' own on the others.
  */
 export const labMatrix: readonly MatrixRow[] = [
   {
-    machine: { kernel: 'distro', iommu: 'intel', nics: [e1000, e1000e] },
-    backends: ['type1'],
-    files: everything,
-  },
-  {
     machine: { kernel: 'iommufd', iommu: 'intel', nics: [e1000, e1000e] },
-    backends: ['iommufd', 'type1'],
+    backends: ['iommufd', 'type1', 'iommufd-compat'],
     files: everything,
   },
   {
@@ -49,35 +46,14 @@ export const labMatrix: readonly MatrixRow[] = [
     files: everything,
   },
   {
-    machine: { kernel: 'distro', iommu: 'amd', nics: [e1000, e1000e] },
+    machine: { kernel: 'distro', iommu: 'intel', nics: [e1000, e1000e] },
     backends: ['type1'],
     files: everything,
   },
   {
-    machine: { kernel: 'distro', iommu: 'intel', nics: [onBridge, onBridge] },
+    machine: { kernel: 'distro', iommu: 'amd', nics: [e1000, e1000e] },
     backends: ['type1'],
-    files: sharedGroup,
-  },
-  {
-    machine: { kernel: 'iommufd', iommu: 'intel', nics: [onBridge, onBridge] },
-    backends: ['iommufd', 'type1'],
-    files: sharedGroup,
-  },
-  {
-    machine: {
-      kernel: 'iommufd',
-      iommu: 'intel',
-      nics: [e1000e],
-      memoryMiB: 4096,
-      append: ['hugepagesz=1G', 'hugepages=1'],
-    },
-    backends: ['iommufd', 'type1'],
-    files: ['tests/hugepages-1g/'],
-  },
-  {
-    machine: { kernel: 'distro', iommu: 'none', nics: [e1000, e1000e] },
-    backends: [],
-    files: ['tests/no-iommu/'],
+    files: everything,
   },
   {
     about: 'endurance',
@@ -91,11 +67,62 @@ export const labMatrix: readonly MatrixRow[] = [
     backends: ['iommufd', 'iommufd-compat', 'type1'],
     files: ['tests/overhead/'],
   },
+  {
+    about: 'compat',
+    machine: { kernel: 'iommufd', iommu: 'amd', nics: [e1000, e1000e] },
+    backends: ['iommufd-compat'],
+    files: compliance,
+  },
+  {
+    about: 'compat',
+    machine: { kernel: 'iommufd', iommu: 'virtio', nics: [e1000, e1000e] },
+    backends: ['iommufd-compat'],
+    files: compliance,
+  },
+  {
+    machine: { kernel: 'iommufd', iommu: 'intel', nics: [onBridge, onBridge] },
+    backends: ['iommufd', 'type1', 'iommufd-compat'],
+    files: sharedGroup,
+  },
+  {
+    machine: { kernel: 'distro', iommu: 'intel', nics: [onBridge, onBridge] },
+    backends: ['type1'],
+    files: sharedGroup,
+  },
+  {
+    about: '1 GiB hugepages',
+    machine: {
+      kernel: 'iommufd',
+      iommu: 'intel',
+      nics: [e1000e],
+      memoryMiB: 4096,
+      append: ['hugepagesz=1G', 'hugepages=1'],
+    },
+    backends: ['iommufd', 'type1', 'iommufd-compat'],
+    files: ['tests/hugepages-1g/'],
+  },
+  {
+    about: 'unsafe no-IOMMU mode',
+    machine: {
+      kernel: 'iommufd',
+      iommu: 'none',
+      nics: [e1000, e1000e],
+      append: ['vfio.enable_unsafe_noiommu_mode=1'],
+    },
+    backends: ['unsafe-noiommu'],
+    files: ['tests/unsafe-noiommu/'],
+  },
   // The mock IOMMU of the kernel's own tests works only where there is no other.
   {
+    about: 'mock IOMMU',
     machine: { kernel: 'iommufd', iommu: 'none', nics: [e1000e] },
     backends: [],
     files: ['tests/iommufd-mock/'],
+  },
+  {
+    machine: { kernel: 'distro', iommu: 'none', nics: [e1000, e1000e] },
+    backends: [],
+    files: ['tests/no-iommu/'],
   },
 ]
 

@@ -1,7 +1,9 @@
 // Runs on the Node.js that npm installs, unlike the other scripts: it takes a file in TypeScript and the lab as a library.
 import { writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { PassThrough } from 'node:stream'
+import { inspect, parseArgs } from 'node:util'
 import { Lab, LabError } from '@openbar/lab'
 import { labMatrix, rowName } from '../../tests/lab-matrix.ts'
 import { root } from '../lib/root.mjs'
@@ -14,6 +16,8 @@ const { values } = parseArgs({
     results: { type: 'string' },
     /** Only the rows whose name contains this. */
     row: { type: 'string', default: '' },
+    /** How many guests at once. A guest keeps about one core busy. */
+    jobs: { type: 'string', default: String(Math.min(availableParallelism(), 2)) },
   },
 })
 /**
@@ -21,23 +25,43 @@ const { values } = parseArgs({
  * MSI-X off waits for that; on a busy host QEMU's timers come later than any wait.
  */
 const qemuDefect = 'e1000e_intrmgr_on_msix_throttling_timer'
-const minutesPerRow = process.env['OPENBAR_FULL'] === '1' ? 60 : 10
+const minutesPerRow = process.env['OPENBAR_FULL'] === '1' ? 60 : 12
 
 const stop = new AbortController()
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
   process.on(signal, () => stop.abort(new Error(`Stopped by ${signal}`)))
 }
 
+const rows = labMatrix.filter((row) => rowName(row).includes(values.row))
 /** @type {import('./result-table.mjs').StageResult[]} */
 const results = []
-for (const row of labMatrix) {
-  const name = rowName(row)
-  if (!name.includes(values.row) || stop.signal.aborted) continue
-  console.log(`\n== ${name} ==`)
-  const started = performance.now()
-  const counts = await runRow(row)
-  results.push({ name, ...counts, seconds: (performance.now() - started) / 1000 })
-  if (values.results !== undefined) writeFileSync(values.results, JSON.stringify(results))
+let next = 0
+
+await Promise.all(Array.from({ length: Number(values.jobs) }, runRows))
+
+/** Takes rows until there are none left. */
+async function runRows() {
+  while (next < rows.length && !stop.signal.aborted) {
+    const index = next
+    next += 1
+    const row = /** @type {import('../../tests/lab-matrix.ts').MatrixRow} */ (rows[index])
+    const name = rowName(row)
+    // Alone, it is shown as it comes; beside others each row's output is shown in one piece when it is done.
+    const alone = rows.length === 1
+    const output = alone ? process.stdout : new PassThrough()
+    const pieces = alone ? undefined : output.toArray()
+    console.log(alone ? `\n== ${name} ==` : `   ${name} ...`)
+    const started = performance.now()
+    const counts = await runRow(row, output)
+    const seconds = (performance.now() - started) / 1000
+    results[index] = { name, ...counts, seconds }
+    if (pieces !== undefined) {
+      output.end()
+      console.log(`\n== ${name}, ${Math.round(seconds)} s ==`)
+      process.stdout.write(Buffer.concat(await pieces))
+    }
+    if (values.results !== undefined) writeFileSync(values.results, JSON.stringify(results.filter(Boolean)))
+  }
 }
 
 if (stop.signal.aborted) process.exitCode = 130
@@ -50,19 +74,21 @@ else if (results.length === 0) {
  * Boots one guest and runs vitest once in it.
  *
  * @param {import('../../tests/lab-matrix.ts').MatrixRow} row
+ * @param {import('node:stream').Writable} output Where what is printed goes.
  * @returns {Promise<import('./counts.mjs').Counts>}
  */
-function runRow(row) {
-  return withTemporaryDirectory('row', (directory) => runGuest(row, join(directory, 'report.json')))
+function runRow(row, output) {
+  return withTemporaryDirectory('row', (directory) => runGuest(row, join(directory, 'report.json'), output))
 }
 
 /**
  * @param {import('../../tests/lab-matrix.ts').MatrixRow} row
  * @param {string} report Where to put vitest's report.
+ * @param {import('node:stream').Writable} output
  * @param {number} [attempt]
  * @returns {Promise<import('./counts.mjs').Counts>}
  */
-async function runGuest(row, report, attempt = 1) {
+async function runGuest(row, report, output, attempt = 1) {
   let exitCode = 1
   try {
     await using lab = await Lab.boot({ ...row.machine, signal: stop.signal })
@@ -73,8 +99,8 @@ async function runGuest(row, report, attempt = 1) {
         OPENBAR_BACKENDS: row.backends.join(','),
         ...(process.env['OPENBAR_FULL'] === '1' ? { OPENBAR_FULL: '1' } : {}),
       },
-      stdout: process.stdout,
-      stderr: process.stderr,
+      stdout: output,
+      stderr: output,
       timeoutMs: minutesPerRow * 60_000,
       signal: stop.signal,
     })
@@ -83,11 +109,11 @@ async function runGuest(row, report, attempt = 1) {
   } catch (error) {
     if (stop.signal.aborted) return { passed: 0, failed: 0, skipped: 0 }
     if (error instanceof LabError && error.message.includes(qemuDefect) && attempt < 3) {
-      console.error(`QEMU ended itself by a defect of its own (${qemuDefect}): this row starts anew.`)
-      return runGuest(row, report, attempt + 1)
+      output.write(`QEMU ended itself by a defect of its own (${qemuDefect}): this row starts anew.\n`)
+      return runGuest(row, report, output, attempt + 1)
     }
     // The other rows are worth running all the same.
-    console.error(error instanceof LabError ? labErrorText(error) : error)
+    output.write(`${error instanceof LabError ? labErrorText(error) : inspect(error)}\n`)
   }
   return countTests(readReport(report), exitCode)
 }

@@ -2,6 +2,9 @@ import { type HugepageSize, hugepageBytes, invalidArgument, isOpenbarError, Mapp
 import { assertChoice } from './assert-choice.ts'
 import type { AllocateOptions } from './domain-options.ts'
 
+/** What `hugepages` can be. */
+export const HUGEPAGE_CHOICES = ['2MiB', '1GiB', 'prefer'] as const
+
 type MemoryOptions = Pick<AllocateOptions, 'hugepages' | 'shared'>
 
 /**
@@ -11,7 +14,7 @@ type MemoryOptions = Pick<AllocateOptions, 'hugepages' | 'shared'>
  * @param unit - Bytes that the size is a multiple of at least.
  */
 export function makeDmaMemory(size: number, unit: number, { hugepages, shared = false }: MemoryOptions): MappedMemory {
-  if (hugepages !== undefined) assertChoice('hugepages', hugepages, ['2MiB', '1GiB', 'prefer'])
+  if (hugepages !== undefined) assertChoice('hugepages', hugepages, HUGEPAGE_CHOICES)
   if (typeof shared !== 'boolean') throw invalidArgument('shared', shared, 'true or false')
   if (hugepages === undefined) return make(size, unit, shared)
   if (hugepages !== 'prefer') return make(size, unit, shared, hugepages)

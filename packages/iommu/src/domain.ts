@@ -1,4 +1,5 @@
 import { invalidArgument, isOpenbarError, type MappedMemory, OpenbarError } from '@openbar/linux'
+import { assertAccess } from './access.ts'
 import { AddressSpace } from './address-space.ts'
 import { assertChoice } from './assert-choice.ts'
 import type { Attachable, Attachment } from './attachable.ts'
@@ -271,8 +272,9 @@ export class Domain {
     const { access = 'read-write' } = options
     if (!this.#backend.translates) {
       // An option that is wrong is so on every backend.
-      placementOf(size, this.#space.pageSize, options, this.#members.devices)
-      const { memory, address } = makePhysicalMemory(size, options)
+      assertAccess(access)
+      const { limit } = placementOf(size, this.#space.pageSize, options, this.#members.devices)
+      const { memory, address } = makePhysicalMemory(size, options, limit)
       const mapping = new DomainMapping(bigToNumber(address), memory, memory.address, access)
       this.#space.adopt(mapping)
       return this.#keep(mapping, memory, address)
@@ -310,14 +312,16 @@ export class Domain {
   /**
    * Moves a group of devices, all that are open of it, into another domain. `device.setDomain` of `@openbar/vfio` does this.
    *
-   * Between iommufd domains of one context the kernel does it in one step: at no time is a device in none, and registers and
-   * interrupts stay. Otherwise each device is told to leave, closed, opened in the other domain, and told that it is there.
+   * Between iommufd domains of one context the kernel does it in one step, behind a virtio IOMMU only while the other domain is
+   * empty: at no time is a device in none, and registers and interrupts stay. Otherwise each device is told to leave, closed, opened
+   * in the other domain, and told that it is there.
    *
    * @param group - The number of the IOMMU group.
    * @returns Whether it was one step.
    * @throws {@link OpenbarError} `ERR_CLOSED` when either domain is closed; `ERR_DOMAIN_STATE` when no device of the group is in
    *   this one; `ERR_NOT_SUPPORTED` when a device cannot be told; nothing is changed then. When the kernel refuses the one step,
-   *   nothing is changed either; otherwise what {@link Domain.attach} throws, and the devices that it has not let in are in none.
+   *   nothing is changed either; otherwise what {@link Domain.attach} throws, and the devices are back where they were, or in none
+   *   if they are not let in there either.
    *
    * @example
    * ```ts

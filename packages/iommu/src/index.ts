@@ -13,6 +13,7 @@ export type { DomainSnapshot, MappingSnapshot } from './domain-snapshot.ts'
 export type { DmaFault, FaultEvent, FaultsLost, IommuDriver } from './faults/fault-event.ts'
 export { FaultReader } from './faults/fault-reader.ts'
 export type { FaultEvents, FaultWatchOptions } from './faults/fault-watch.ts'
+export { assertUntranslated } from './groups/assert-translated.ts'
 export type { GroupHolders } from './groups/group-holders.ts'
 export {
   type Group,

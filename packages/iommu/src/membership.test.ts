@@ -1,3 +1,4 @@
+import { Errno, syscallError } from '@openbar/linux'
 import { describe, expect, test } from 'vitest'
 import type { Attachable, Attachment } from './attachable.ts'
 import { Domain } from './domain.ts'
@@ -96,13 +97,32 @@ describe('Domain.moveGroup', () => {
     expect(devices.flatMap(({ told }) => told)).toEqual([])
   })
 
-  test('leaves the devices that are not let in outside both', () => {
-    const { group, other, from, to, devices } = twoDomains(false)
+  test('brings all devices back when one is not let in', () => {
+    const { group, other, from, to, devices, addresses } = twoDomains(false)
     other.refuseDevice = ({ address }) => (address.endsWith('.1') ? new Error('no') : undefined)
     expect(() => from.moveGroup(group, to)).toThrow('no')
-    expect([from.snapshot().devices, to.snapshot().devices]).toEqual([[], ['0000:00:02.0']])
-    devices[0]?.attachment?.detach()
-    from.attach(devices[1]!).detach()
+    expect([from.snapshot().devices, to.snapshot().devices]).toEqual([addresses, []])
+    expect(devices.map(({ told }) => told.join())).toEqual(['leaving,arrived,leaving,arrived', 'leaving,arrived'])
+    for (const { attachment } of devices) attachment?.detach()
+    expect(from.snapshot().devices).toEqual([])
+  })
+
+  test('leaves them in none when they cannot go back', () => {
+    const { group, one, other, from, to, devices } = twoDomains(false)
+    other.refuseDevice = () => new Error('no')
+    one.refuseDevice = () => new Error('nor here')
+    expect(() => from.moveGroup(group, to)).toThrow('no')
+    expect([from.snapshot().devices, to.snapshot().devices]).toEqual([[], []])
+    one.refuseDevice = () => undefined
+    from.attach(devices[0]!).detach()
+  })
+
+  test('goes by way of none where the one step is not possible', () => {
+    const { group, one, from, to, devices, addresses } = twoDomains(true)
+    one.refuseReplace = syscallError('ioctl(VFIO_DEVICE_ATTACH_IOMMUFD_PT)', Errno.EADDRINUSE, '0000:00:02.0')
+    expect(from.moveGroup(group, to)).toBe(false)
+    expect([from.snapshot().devices, to.snapshot().devices]).toEqual([[], addresses])
+    expect(devices.map(({ told }) => told.join())).toEqual(['leaving,arrived', 'leaving,arrived'])
   })
 
   test('finishes a closed domain that its last device leaves', () => {

@@ -69,22 +69,47 @@ export class Membership {
     const moving = [...this.#attachments].filter(({ device }) => device.group === group)
     if (moving.length === 0) throw notHereError(group)
     if (to === this) return true
-    if (this.#backend.replaceable(to.#backend)) {
-      this.#replace(group, moving, to)
-      return true
-    }
-    for (const { device } of moving) assertMovable(device)
-    for (const { device } of moving) device.leaving?.()
+    if (this.#backend.replaceable(to.#backend) && this.#replace(group, moving, to)) return true
+    const devices = moving.map(({ device }) => device)
+    for (const device of devices) assertMovable(device)
+    for (const device of devices) device.leaving?.()
     for (const attachment of moving) attachment.detach()
-    for (const { device } of moving) device.arrived?.(to.attach(device))
+    try {
+      for (const device of devices) device.arrived?.(to.attach(device))
+    } catch (error) {
+      to.#sendBack(devices, this)
+      throw error
+    }
     return false
   }
 
-  #replace(group: number, moving: readonly DomainAttachment[], to: Membership): void {
-    this.#backend.replace(
-      moving.map(({ inner }) => inner),
-      to.#backend,
-    )
+  /** After a move that failed: takes out those that had arrived, and lets all in again where they came from. */
+  #sendBack(devices: readonly Attachable[], from: Membership): void {
+    const addresses = new Set(devices.map(({ address }) => address))
+    const arrived = [...this.#attachments].filter(({ device }) => addresses.has(device.address))
+    for (const { device } of arrived) device.leaving?.()
+    for (const attachment of arrived) attachment.detach()
+    // A domain that was closed meanwhile has ended with its last device.
+    if (from.#domain.closed) return
+    try {
+      for (const device of devices) device.arrived?.(from.attach(device))
+    } catch {
+      // The error that is worth telling is the one that started this.
+    }
+  }
+
+  /** Moves devices in one step; `false` when that cannot be done behind this IOMMU, and nothing has changed. */
+  #replace(group: number, moving: readonly DomainAttachment[], to: Membership): boolean {
+    try {
+      this.#backend.replace(
+        moving.map(({ inner }) => inner),
+        to.#backend,
+      )
+    } catch (error) {
+      // virtio-iommu makes page tables only while it attaches a device, so it cannot change to mappings that are there already.
+      if (isOpenbarError(error, 'ERR_SYSCALL') && error.errno === Errno.EADDRINUSE) return false
+      throw error
+    }
     passGroup(group, to)
     for (const attachment of moving) {
       this.#attachments.delete(attachment)
@@ -94,6 +119,7 @@ export class Membership {
     }
     to.#space.rangesChanged()
     this.#left()
+    return true
   }
 
   #left(): void {

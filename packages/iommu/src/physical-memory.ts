@@ -1,7 +1,8 @@
 import { hugepageBytes, invalidArgument, type MappedMemory, OpenbarError, physicalAddresses } from '@openbar/linux'
-import { makeDmaMemory } from './dma-memory.ts'
+import { assertChoice } from './assert-choice.ts'
+import { HUGEPAGE_CHOICES, makeDmaMemory } from './dma-memory.ts'
 import type { AllocateOptions } from './domain-options.ts'
-import { formatIova, MAX_IOVA, toIova } from './iova.ts'
+import { formatIova } from './iova.ts'
 
 /** Memory for devices without an IOMMU, and the physical address of its first byte. */
 export interface PhysicalMemory {
@@ -13,14 +14,17 @@ export interface PhysicalMemory {
  * Makes memory that stands in one piece in the machine's memory, and stays where it is: a hugepage.
  *
  * @param size - Bytes, no more than one hugepage.
+ * @param limit - The end of what devices can reach.
  * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` for a chosen address, or more than one hugepage; `ERR_NO_HUGEPAGES`;
- *   `ERR_IOVA_EXHAUSTED` for a page above the limit; `ERR_PERMISSION`.
+ *   `ERR_IOVA_EXHAUSTED` for a page above the limit; `ERR_INVALID_ARGUMENT`, `ERR_PERMISSION`.
  */
-export function makePhysicalMemory(size: number, options: AllocateOptions): PhysicalMemory {
+export function makePhysicalMemory(size: number, options: AllocateOptions, limit: number): PhysicalMemory {
   if (options.iova !== undefined) {
     throw notSupported('an address cannot be chosen', 'Leave iova out: the buffer says where it is.')
   }
-  const hugepages = options.hugepages === '1GiB' ? '1GiB' : '2MiB'
+  const { hugepages: wanted = '2MiB' } = options
+  assertChoice('hugepages', wanted, HUGEPAGE_CHOICES)
+  const hugepages = wanted === 'prefer' ? '2MiB' : wanted
   const page = hugepageBytes(hugepages)
   if (size > page) {
     throw notSupported(
@@ -28,15 +32,14 @@ export function makePhysicalMemory(size: number, options: AllocateOptions): Phys
       "Allocate several buffers, or one with hugepages: '1GiB'.",
     )
   }
-  const { align = page, maxIova = MAX_IOVA } = options
+  const { align = page } = options
   if (align > page) throw invalidArgument('align', align, `no more than a hugepage, ${page} bytes, without an IOMMU`)
-  const limit = toIova(maxIova, 'maxIova')
   const memory = makeDmaMemory(size, page, { ...options, hugepages })
   try {
     const [address = 0n] = physicalAddresses(memory.address, page)
-    if (address + BigInt(page) - 1n <= limit) return { memory, address }
+    if (address + BigInt(page) <= BigInt(limit)) return { memory, address }
     throw new OpenbarError('ERR_IOVA_EXHAUSTED', {
-      message: `The kernel gave a hugepage at ${formatIova(address)}, above the limit, ${formatIova(limit)}.`,
+      message: `The kernel gave a hugepage at ${formatIova(address)}, beyond ${formatIova(BigInt(limit) - 1n)}, the last address that devices reach here.`,
       hint: 'Without an IOMMU nobody can choose: use a device that reaches all memory, or an IOMMU.',
       context: { size: BigInt(size), ranges: [] },
     })

@@ -1,5 +1,4 @@
 import {
-  Errno,
   type Fd,
   OpenbarError,
   openFd,
@@ -14,12 +13,14 @@ import {
   vfioRegionInfo,
 } from '@openbar/linux'
 import type { Attachable } from '../attachable.ts'
-import { noIommuGroupPath } from '../groups/assert-translated.ts'
+import { assertUntranslated, noIommuGroupPath } from '../groups/assert-translated.ts'
 import type { Backend, BackendAttachment } from './backend.ts'
 import { GroupContainer } from './group-container.ts'
 import { refuseDirtyTracking, refuseReplace } from './refusals.ts'
 
 const CONTAINER = '/dev/vfio/vfio'
+/** The kernel's switch of the mode; it says Y or N. */
+export const NOIOMMU_SWITCH = '/sys/module/vfio/parameters/enable_unsafe_noiommu_mode'
 const COMMAND = 0x04
 const BUS_MASTER = 1 << 2
 const GONE = 0xffff
@@ -68,6 +69,7 @@ export class NoIommuBackend implements Backend {
   }
 
   attach(device: Attachable): BackendAttachment {
+    assertUntranslated(device)
     const inner = this.#container.attach(device)
     this.#devices.set(device.address, inner.fd)
     return {
@@ -110,11 +112,11 @@ export class NoIommuBackend implements Backend {
 /** The command register; `undefined` when the device cannot be asked any more, which means that it is gone. */
 function readCommand(fd: Fd<'device'>, address: string): number | undefined {
   const what = `${address}, config space`
-  const { offset } = queryInfo(fd, VFIO_DEVICE_GET_REGION_INFO, vfioRegionInfo, what, (info) => {
-    info.index = VFIO_PCI_CONFIG_REGION_INDEX
-  })
   const word = new Uint16Array(1)
   try {
+    const { offset } = queryInfo(fd, VFIO_DEVICE_GET_REGION_INFO, vfioRegionInfo, what, (info) => {
+      info.index = VFIO_PCI_CONFIG_REGION_INDEX
+    })
     preadExactly(fd, word, Number(offset) + COMMAND, what)
   } catch {
     return undefined
@@ -125,14 +127,6 @@ function readCommand(fd: Fd<'device'>, address: string): number | undefined {
 function setNoIommu(container: Fd<'container'>, group: number): void {
   const result = tryIoctl(container, VFIO_SET_IOMMU, VFIO_NOIOMMU_IOMMU)
   if (result >= 0) return
-  if (result === -Errno.EPERM) {
-    throw new OpenbarError('ERR_PERMISSION', {
-      message: `Group ${group} cannot be opened without an IOMMU: this process lacks CAP_SYS_RAWIO.`,
-      hint: 'Run it as root.',
-      context: { target: noIommuGroupPath(group) },
-      errno: Errno.EPERM,
-      syscall: 'ioctl(VFIO_SET_IOMMU)',
-    })
-  }
-  throw syscallError('ioctl(VFIO_SET_IOMMU)', -result, CONTAINER)
+  const hint = `The kernel's no-IOMMU mode may have been switched off since the domain was opened: see ${NOIOMMU_SWITCH}.`
+  throw syscallError('ioctl(VFIO_SET_IOMMU)', -result, noIommuGroupPath(group), hint)
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { OpenbarError, readText } from '@openbar/linux'
 import type { Backend, BackendName } from './backend.ts'
 import { IommufdBackend } from './iommufd-backend.ts'
-import { NoIommuBackend } from './noiommu-backend.ts'
+import { NOIOMMU_SWITCH, NoIommuBackend } from './noiommu-backend.ts'
 import { Type1Backend } from './type1-backend.ts'
 
 /**
@@ -13,8 +13,6 @@ export type KernelInterfaces = Readonly<Record<BackendName, boolean>>
 
 /** The names of all backends. */
 export const BACKEND_NAMES: readonly BackendName[] = ['iommufd', 'type1', 'iommufd-compat', 'unsafe-noiommu']
-
-const NOIOMMU_SWITCH = '/sys/module/vfio/parameters/enable_unsafe_noiommu_mode'
 
 /**
  * Looks which backends this kernel has.

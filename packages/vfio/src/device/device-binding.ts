@@ -1,4 +1,4 @@
-import { isVfioDriver } from '@openbar/iommu'
+import { assertUntranslated, isVfioDriver } from '@openbar/iommu'
 import { isOpenbarError, OpenbarError } from '@openbar/linux'
 import { type Binding, bindDriver, readFunction } from '@openbar/pci'
 import { iommuPresent, noIommuError } from './no-iommu-error.ts'
@@ -6,13 +6,15 @@ import { iommuPresent, noIommuError } from './no-iommu-error.ts'
 /**
  * Takes a device from its driver and binds it to vfio-pci.
  *
+ * @param withoutIommu - Whether it shall join a domain without an IOMMU: only such a device is bound then, and only others otherwise.
  * @returns How to give it back; `undefined` when a VFIO driver has it already.
- * @throws {@link OpenbarError} `ERR_NO_DEVICE`, `ERR_NO_IOMMU`, `ERR_DRIVER_BINDING`, `ERR_TIMEOUT`.
+ * @throws {@link OpenbarError} `ERR_NO_DEVICE`, `ERR_NO_IOMMU`, `ERR_NOT_SUPPORTED`, `ERR_DRIVER_BINDING`, `ERR_TIMEOUT`.
  */
-export async function takeDevice(address: string): Promise<Binding | undefined> {
+export async function takeDevice(address: string, withoutIommu: boolean): Promise<Binding | undefined> {
   const { driver, iommuGroup } = readFunction(address)
   if (driver !== undefined && isVfioDriver(driver)) return undefined
-  if (iommuGroup === undefined && !iommuPresent()) throw noIommuError(address)
+  if (withoutIommu && iommuGroup !== undefined) assertUntranslated({ address, group: iommuGroup })
+  if (!withoutIommu && iommuGroup === undefined && !iommuPresent()) throw noIommuError(address)
   try {
     return await bindDriver(address, 'vfio-pci')
   } catch (error) {

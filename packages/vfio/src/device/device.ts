@@ -138,7 +138,8 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
   }
 
   static async #open(address: string, options: DeviceOptions): Promise<Device> {
-    const binding = options.bind === true ? await takeDevice(address) : undefined
+    const withoutIommu = options.domain?.backend === 'unsafe-noiommu'
+    const binding = options.bind === true ? await takeDevice(address, withoutIommu) : undefined
     let ownDomain: Domain | undefined
     try {
       const device = new Device(locateDevice(address), binding, options.addressBits ?? 64)
@@ -206,7 +207,7 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
    * goes on working, and windows and interrupts stay. Otherwise it leaves first, as in {@link Device.unsetDomain}.
    *
    * @throws {@link OpenbarError} `ERR_CLOSED`, also for a closed domain; and what {@link Domain.attach} and
-   *   {@link Domain.moveGroup} throw. Where it is not one step, the device may be in no domain then.
+   *   {@link Domain.moveGroup} throw. The device is where it was then, or, if it is not let in there again, in no domain.
    *
    * @example
    * ```ts

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { type Attachable, isVfioDriver } from '@openbar/iommu'
 import { listDirectory, OpenbarError } from '@openbar/linux'
 import { PciAddress, type PciAddressLike, readFunction } from '@openbar/pci'
@@ -19,6 +20,8 @@ export function locateDevice(address: PciAddressLike): Attachable {
     })
   }
   if (iommuGroup === undefined) throw noIommuError(text)
-  const [cdev] = listDirectory(`/sys/bus/pci/devices/${text}/vfio-dev`)
+  const devices = `/sys/bus/pci/devices/${text}/vfio-dev`
+  // Without character devices, and for a device without an IOMMU, the kernel names one that has no number.
+  const cdev = listDirectory(devices).find((name) => existsSync(`${devices}/${name}/dev`))
   return { address: text, group: iommuGroup, cdev: cdev === undefined ? undefined : `/dev/vfio/devices/${cdev}` }
 }
