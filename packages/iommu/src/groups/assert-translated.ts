@@ -23,10 +23,15 @@ export function assertTranslated({ address, group }: Attachable): void {
 }
 
 /**
- * Refuses a device that an IOMMU stands in front of, where physical addresses are needed.
+ * Refuses a device that an IOMMU stands in front of, where physical addresses are needed: for whoever binds a device before it joins
+ * a domain on `unsafe-noiommu`.
  *
- * @internal
  * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED`, with what to open instead.
+ *
+ * @example
+ * ```ts
+ * assertUntranslated({ address: '0000:00:02.0', group: 1 })
+ * ```
  */
 export function assertUntranslated({ address, group }: Pick<Attachable, 'address' | 'group'>): void {
   const { noIommu, devices } = readGroup(group)
