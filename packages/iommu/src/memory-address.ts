@@ -10,8 +10,9 @@ import type { MappableMemory } from './mapping.ts'
  *   revoked, `ERR_INVALID_ARGUMENT` for what is no memory at all.
  */
 export function addressOfMemory(memory: MappableMemory): number {
-  // Apart from the rest, so that it is small enough for V8 to compile it into its caller.
-  return memory instanceof MappedMemory && !memory.revoked ? memory.address : otherAddress(memory)
+  // The property comes first: having read it V8 knows the object's class, and does not look for it in the prototypes.
+  const held = (memory as Partial<MappedMemory> | undefined)?.revoked === false
+  return held && memory instanceof MappedMemory ? memory.address : otherAddress(memory)
 }
 
 function otherAddress(memory: MappableMemory): number {

@@ -55,6 +55,35 @@ describe('SpanList', () => {
     expect(list.at(0)).toBe(spans[7])
   })
 
+  test('splits a chunk that is full at any place, and says what overlaps on either side of the cut', () => {
+    fc.assert(
+      fc.property(fc.nat({ max: 128 }), fc.nat({ max: 128 }), (hole, probe) => {
+        const list = new SpanList<TestSpan>()
+        const spans = Array.from({ length: 129 }, (_, index) => span(index * 2, 2))
+        for (const each of spans) if (each !== spans[hole]) list.add(each)
+        expect(list.add(spans[hole]!)).toBeUndefined()
+        expect([...list]).toEqual(spans)
+        expect(list.add(span(probe * 2 + 1, 1))).toBe(spans[probe])
+        expect(list.add(span(probe * 2, 1))).toBe(spans[probe])
+        expect(list.delete(spans[probe]!)).toBe(true)
+        expect(list.delete(spans[probe]!)).toBe(false)
+        expect(list.at(probe * 2 * 4096)).toBe(spans[probe + 1])
+        expect(list.size).toBe(128)
+      }),
+    )
+  })
+
+  test('says the first of several that a span overlaps', () => {
+    const list = new SpanList<TestSpan>()
+    const [first, second] = [span(2, 2), span(6, 1)]
+    list.add(first)
+    list.add(second)
+    expect(list.add(span(3, 8))).toBe(first)
+    expect(list.add(span(0, 8))).toBe(first)
+    expect(list.add(span(4, 8))).toBe(second)
+    expect(list.add(span(4, 2))).toBeUndefined()
+  })
+
   test('looks at single bytes too', () => {
     const list = new SpanList<TestSpan>()
     const only = span(2, 1)

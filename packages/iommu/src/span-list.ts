@@ -22,6 +22,8 @@ export class SpanList<T extends Span> implements Iterable<T> {
   readonly #chunks: Chunk<T>[] = [emptyChunk()]
   /** Where the last search ended. */
   #chunk = this.#chunks[0]!
+  /** Whether there is more than one chunk. */
+  #many = false
 
   get size(): number {
     return this.#chunks.reduce((sum, { length }) => sum + length, 0)
@@ -81,7 +83,7 @@ export class SpanList<T extends Span> implements Iterable<T> {
     chunk.length = length
     if (index === length) spans[index] = undefined
     else moveDown(spans, index, length)
-    if (length === 0 && this.#chunks.length > 1) this.#drop(chunk)
+    if (length === 0 && this.#many) this.#drop(chunk)
     return true
   }
 
@@ -96,11 +98,13 @@ export class SpanList<T extends Span> implements Iterable<T> {
     second.length = chunk.length - half
     chunk.length = half
     this.#chunks.splice(this.#chunks.indexOf(chunk) + 1, 0, second)
+    this.#many = true
   }
 
   #drop(chunk: Chunk<T>): void {
     this.#chunks.splice(this.#chunks.indexOf(chunk), 1)
     this.#chunk = this.#chunks[0]!
+    this.#many = this.#chunks.length > 1
   }
 
   /** Finds the first span that ends behind an address: its chunk, and its index there, or the one behind the last of all. */
@@ -114,7 +118,7 @@ export class SpanList<T extends Span> implements Iterable<T> {
    * span before it is the only other one that may do so.
    */
   #seek(address: number): number {
-    if (this.#chunks.length > 1) this.#chunk = this.#chunkOf(address)
+    if (this.#many) this.#chunk = this.#chunkOf(address)
     const { spans, length } = this.#chunk
     let low = 0
     let high = length

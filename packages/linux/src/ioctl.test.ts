@@ -1,9 +1,9 @@
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { Errno } from './errors/errno.ts'
 import { EventFd } from './events/event-fd.ts'
 import { asFd } from './fd.ts'
-import { ioctl, ioctlRequest, tryIoctl } from './ioctl.ts'
+import { ioctl, ioctlFixed, ioctlRequest, tryIoctl } from './ioctl.ts'
 import { defineStruct } from './struct.ts'
 import { thrownBy } from './testing/thrown-by.ts'
 import { VFIO_DEVICE_RESET } from './uapi/vfio.ts'
@@ -35,6 +35,33 @@ describe('tryIoctl', () => {
     expect(tryIoctl(fd, FIONREAD, 8)).toBe(-Errno.EFAULT)
     expect(tryIoctl(fd, FIONREAD)).toBe(-Errno.EFAULT)
     closeSync(fd)
+  })
+})
+
+describe('ioctlFixed', () => {
+  test('passes the struct for the kernel to fill, on whatever file descriptor it is called', () => {
+    const struct = answer.fixed()
+    const left = ioctlFixed(FIONREAD, struct)
+    const fds = [10, 20].map((bytes) => {
+      const fd = asFd<'file'>(openSync(import.meta.filename, 'r'))
+      readSync(fd, new Uint8Array(bytes))
+      return fd
+    })
+    const answers = fds.map((fd) => [left(fd), struct.value])
+    for (const fd of fds) closeSync(fd)
+    const size = statSync(import.meta.filename).size
+    expect(answers).toEqual([
+      [0, size - 10],
+      [0, size - 20],
+    ])
+  })
+
+  test('answers what the kernel answers, and does not throw', () => {
+    using event = new EventFd()
+    const reset = ioctlFixed(VFIO_DEVICE_RESET, answer.fixed())
+    expect(reset(asFd<'device'>(event.fd))).toBe(-Errno.ENOTTY)
+    // @ts-expect-error: a device's request on an eventfd
+    expect(reset(event.fd)).toBe(-Errno.ENOTTY)
   })
 })
 

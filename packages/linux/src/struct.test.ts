@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { addressOf } from './ffi/libc.ts'
 import { defineStruct, type FieldType } from './struct.ts'
 import { thrownBy } from './testing/thrown-by.ts'
 
@@ -115,5 +116,37 @@ describe('defineStruct', () => {
     const [a, b] = [struct.allocate(), struct.allocate()]
     a.value = 7
     expect([a.value, b.value]).toEqual([7, 0])
+  })
+})
+
+describe('a fixed struct', () => {
+  const struct = defineStruct('fixed', 24, { argsz: ['u32', 0], iova: ['u64', 8], size: ['u64', 16] })
+
+  test('is all zero, and its fields, bytes, view and words are the same memory', () => {
+    const made = struct.fixed()
+    expect([...made.bytes]).toEqual(new Array(24).fill(0))
+    made.argsz = 24
+    made.iova = 0x1_2345_6789n
+    expect([...made.words]).toEqual([24, 0, 0x2345_6789, 1, 0, 0])
+    made.words[4] = 4096
+    expect([made.size, made.view.getUint32(16, true), made.bytes[17]]).toEqual([4096n, 4096, 0x10])
+  })
+
+  test('checks its fields as every struct does', () => {
+    const made = struct.fixed()
+    expect(thrownBy(() => Object.assign(made, { argsz: 2 ** 32 })).code).toBe('ERR_INVALID_ARGUMENT')
+    expect(made.argsz).toBe(0)
+  })
+
+  test('stands at its address, which is a small integer, aligned for every field', () => {
+    const [a, b] = [struct.fixed(), struct.fixed()]
+    for (const made of [a, b]) {
+      expect(made.address).toBe(Number(addressOf(made.bytes)))
+      expect(made.address).toBeLessThan(2 ** 31)
+      expect(made.address % 8).toBe(0)
+    }
+    a.iova = 7n
+    expect(b.iova).toBe(0n)
+    expect(Math.abs(a.address - b.address)).toBeGreaterThanOrEqual(24)
   })
 })
