@@ -50,12 +50,8 @@ export class AddressSpace {
   // What each mapping costs is decided in `map` and `unmap`. V8 compiles both, with all that they call, as one piece each, as long
   // as that is not more than it takes into one piece: so they are whole here, and what is rare stands in functions of its own.
 
-  /**
-   * Maps memory, or remembers it while there is no page table; when it throws, nothing has changed.
-   *
-   * @param make - Makes the mapping in the backend's place.
-   */
-  map(memory: MappableMemory, where: Iova, access: DmaAccess, make?: (mapping: DomainMapping) => void): DomainMapping {
+  /** Maps memory, or remembers it while there is no page table; when it throws, nothing has changed. */
+  map(memory: MappableMemory, where: Iova, access: DmaAccess): DomainMapping {
     if (access !== 'read-write') assertAccess(access)
     const address = addressOfMemory(memory)
     const start = toPageAddress(where)
@@ -70,8 +66,32 @@ export class AddressSpace {
     if (present !== undefined) throw inUseError(mapping, present)
     this.#allocator?.reserve(start, end)
     try {
-      if (make !== undefined) make(mapping)
-      else if (this.#backend.ready) this.#backend.map(mapping)
+      if (this.#backend.ready) this.#backend.map(mapping)
+    } catch (error) {
+      this.forget(mapping)
+      throw error
+    }
+    return mapping
+  }
+
+  /**
+   * Maps memory in another way than the backend's; when it throws, nothing has changed. The checks are those of `map`, which has them
+   * once more to be one piece.
+   *
+   * @param make - Has the kernel make the mapping.
+   */
+  mapBy(memory: MappableMemory, where: Iova, access: DmaAccess, make: (mapping: DomainMapping) => void): DomainMapping {
+    assertAccess(access)
+    const address = addressOfMemory(memory)
+    const start = toPageAddress(where)
+    if (((start | address | memory.size) & (this.#pageSize - 1)) !== 0) {
+      throw alignmentError(where, memory, this.#pageSize)
+    }
+    this.#rangeAround(start, start + memory.size)
+    const mapping = new DomainMapping(start, memory, address, access)
+    this.adopt(mapping)
+    try {
+      make(mapping)
     } catch (error) {
       this.forget(mapping)
       throw error

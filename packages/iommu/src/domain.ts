@@ -1,5 +1,5 @@
 import { invalidArgument, isOpenbarError, type MappedMemory } from '@openbar/linux'
-import { assertAccess } from './access.ts'
+import { assertAccess, type DmaAccess } from './access.ts'
 import { AddressSpace } from './address-space.ts'
 import { assertChoice } from './assert-choice.ts'
 import { assertPinnable } from './assert-pinnable.ts'
@@ -50,13 +50,13 @@ export class Domain {
   readonly #space: AddressSpace
   readonly #members: Membership
   #state: DomainSnapshot['state'] = 'open'
+  /** Open, and with devices for whose sake memory is pinned: kept, not asked for, since each mapping looks at it. */
+  #inUse = false
 
   private constructor(backend: Backend) {
     this.#backend = backend
     this.#space = new AddressSpace(backend)
-    this.#members = new Membership(this, backend, this.#space, () => {
-      if (this.#state === 'closing') this.#finish()
-    })
+    this.#members = new Membership(this, backend, this.#space, () => this.#membersChanged())
     this.id = registerDomain(this)
   }
 
@@ -143,9 +143,8 @@ export class Domain {
    * ```
    */
   map(memory: MappableMemory, options: MapOptions): Mapping {
-    this.#assertOpen()
     const { iova, access = 'read-write' } = options
-    if (!this.#pins) assertPinnable(memory, access)
+    if (!this.#inUse) this.#assertMappable(memory, access)
     return this.#space.map(memory, iova, access)
   }
 
@@ -225,7 +224,7 @@ export class Domain {
     const [original, ...more] = source.#space.wholeMappings(range.iova, range.size)
     if (original === undefined || more.length > 0)
       throw invalidArgument('range', range, 'one mapping of the other domain')
-    return this.#space.map(original.memory, iova, access, (mapping) => {
+    return this.#space.mapBy(original.memory, iova, access, (mapping) => {
       const { iova: fromIova, size } = original
       copyMapping(space.fd, { from: from.ioas, fromIova, to: space.ioas, toIova: mapping.iova, size, access })
     })
@@ -367,6 +366,7 @@ export class Domain {
   close(): void {
     if (this.#state !== 'open') return
     this.#state = 'closing'
+    this.#inUse = false
     if (this.#members.empty) this.#finish()
   }
 
@@ -376,6 +376,17 @@ export class Domain {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.close()
+  }
+
+  #membersChanged(): void {
+    this.#inUse = this.#state === 'open' && this.#pins
+    if (this.#state === 'closing' && this.#members.empty) this.#finish()
+  }
+
+  /** What a mapping is asked beforehand while nothing is pinned. */
+  #assertMappable(memory: MappableMemory, access: DmaAccess): void {
+    this.#assertOpen()
+    assertPinnable(memory, access)
   }
 
   /** Whether the kernel pins what is mapped. No backend does before there is a page table, which comes with the first device. */

@@ -12,15 +12,15 @@ export class Membership {
   readonly #domain: Domain
   readonly #backend: Backend
   readonly #space: AddressSpace
-  /** Called when the last device has left. */
-  readonly #onEmpty: () => void
+  /** Called when a device has come or left. */
+  readonly #onChange: () => void
   readonly #attachments = new Set<DomainAttachment>()
 
-  constructor(domain: Domain, backend: Backend, space: AddressSpace, onEmpty: () => void) {
+  constructor(domain: Domain, backend: Backend, space: AddressSpace, onChange: () => void) {
     this.#domain = domain
     this.#backend = backend
     this.#space = space
-    this.#onEmpty = onEmpty
+    this.#onChange = onChange
   }
 
   get empty(): boolean {
@@ -43,7 +43,7 @@ export class Membership {
       const inner = this.#backend.attach(device, () => this.#space.makeRemembered())
       const attachment = new DomainAttachment(device, inner, this.#domain, this, leaveGroup)
       this.#attachments.add(attachment)
-      this.#space.rangesChanged()
+      this.#changed()
       return attachment
     } catch (error) {
       leaveGroup()
@@ -60,7 +60,7 @@ export class Membership {
       attachment.inner.detach()
     } finally {
       attachment.leaveGroup()
-      this.#left()
+      this.#changed()
     }
   }
 
@@ -114,13 +114,13 @@ export class Membership {
       attachment.domain = to.#domain
       attachment.membership = to
     }
-    to.#space.rangesChanged()
-    this.#left()
+    to.#changed()
+    this.#changed()
   }
 
-  #left(): void {
+  #changed(): void {
     this.#space.rangesChanged()
-    if (this.empty) this.#onEmpty()
+    this.#onChange()
   }
 
   #assertOutside({ address }: Attachable): void {
