@@ -4,9 +4,11 @@ import type { BackendName } from './backend/backend.ts'
 
 /** A mapping, as a snapshot shows it. */
 export interface MappingSnapshot {
+  /** The first address, as devices see it. */
   readonly iova: bigint
   /** Bytes. */
   readonly size: number
+  /** What devices may do. */
   readonly access: DmaAccess
   /** `mapped` in the kernel; `remembered` until a type1 container's first device comes; `unprotected` without an IOMMU. */
   readonly state: 'mapped' | 'remembered' | 'unprotected'
@@ -18,6 +20,7 @@ export interface MappingSnapshot {
 export interface DomainSnapshot {
   /** Tells the domains of a process apart; the first one is 1. */
   readonly id: number
+  /** The kernel interface that it stands on. */
   readonly backend: BackendName
   /** `open`; `closing` when the caller has closed it and devices still hold it; `closed`. */
   readonly state: 'open' | 'closing' | 'closed'
@@ -29,6 +32,7 @@ export interface DomainSnapshot {
   readonly mappings: readonly MappingSnapshot[]
   /** Bytes that the kernel holds pinned for the domain's mappings. */
   readonly pinnedBytes: number
+  /** What the kernel would still allow. */
   readonly limits: {
     /** How many more mappings the kernel allows; `undefined` where there is no limit or it is not known. */
     readonly mappingsLeft: number | undefined

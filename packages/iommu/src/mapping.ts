@@ -16,6 +16,8 @@ export interface Mapping {
   readonly last: bigint
   /** Bytes. */
   readonly size: number
+  /** What devices may do. */
   readonly access: DmaAccess
+  /** What is mapped. */
   readonly memory: MappableMemory
 }

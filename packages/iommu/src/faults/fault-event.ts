@@ -3,7 +3,9 @@ export type IommuDriver = 'intel' | 'amd' | 'virtio'
 
 /** A DMA that the IOMMU refused, as the kernel reported it. */
 export interface DmaFault {
+  /** Tells it from what was lost. */
   readonly kind: 'fault'
+  /** Whose driver reported it. */
   readonly iommu: IommuDriver
   /**
    * PCI address of the device, such as `0000:00:02.0`.
@@ -37,7 +39,9 @@ export interface DmaFault {
  * - `backlog`: this watcher took too long. `count` is the events that were dropped, the oldest first.
  */
 export interface FaultsLost {
+  /** Tells it from a fault. */
   readonly kind: 'lost'
+  /** Why they are missing. */
   readonly cause: 'rate-limit' | 'iommu-overflow' | 'log-overrun' | 'backlog'
   /** How many of what `cause` says; `undefined` when nobody counted. It is no number of faults. */
   readonly count: number | undefined

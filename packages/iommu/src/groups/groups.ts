@@ -4,7 +4,9 @@ import { groupFileName } from './vfio-files.ts'
 
 /** A range of addresses that devices of a group cannot use for DMA, with the kernel's word for why. */
 export interface ReservedRegion {
+  /** The first address. */
   readonly start: bigint
+  /** The last address. */
   readonly last: bigint
   /** `direct`, `direct-relaxable`, `reserved`, `msi`. */
   readonly kind: string
@@ -18,14 +20,17 @@ export interface GroupDevice extends Culprit {
 
 /** An IOMMU group: the smallest set of devices that the IOMMU can tell from others. It moves as a whole. */
 export interface Group {
+  /** The number of the group, as in `/sys/kernel/iommu_groups`. */
   readonly id: number
   /** The kernel's default domain type, such as `DMA-FQ` or `identity`; `undefined` where the kernel does not say. */
   readonly type: string | undefined
+  /** All devices of the group, whatever they are bound to. */
   readonly devices: readonly GroupDevice[]
   /** The group's VFIO file, such as `/dev/vfio/12`; `undefined` while no device of the group has a VFIO driver. */
   readonly file: string | undefined
   /** Whether no IOMMU stands behind the group: VFIO made it up for a device in its unsafe no-IOMMU mode. */
   readonly noIommu: boolean
+  /** Where its devices cannot be given memory. */
   readonly reservedRegions: readonly ReservedRegion[]
   /** Whether a program may own the group: every device is bound to a VFIO driver, to none, or is a bridge. */
   readonly viable: boolean

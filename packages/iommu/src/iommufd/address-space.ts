@@ -4,6 +4,7 @@ import { type Fd, isOpenbarError } from '@openbar/linux'
  * An open /dev/iommu. Once it was closed, `fd` has to throw `ERR_CLOSED`: the number may be that of another file by then.
  */
 export interface IommufdContextHandle {
+  /** The open file. It belongs to whoever made the context. */
   readonly fd: Fd<'iommufd'>
 }
 

@@ -22,6 +22,7 @@ export type HardwareType = 'none' | 'intel-vtd' | 'arm-smmuv3' | 'tegra241-cmdqv
 
 /** What the IOMMU behind a device is and has. */
 export interface HardwareInfo {
+  /** Whose IOMMU it is. */
   readonly type: HardwareType
   /** The kernel's number of the type, which also tells an `other` one. */
   readonly typeNumber: number

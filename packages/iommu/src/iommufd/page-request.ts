@@ -14,9 +14,13 @@ export interface PageRequest {
   readonly address: bigint
   /** Bytes that it is about to reach from there, a hint; 0 for none. */
   readonly length: number
+  /** The device wants to read. */
   readonly read: boolean
+  /** The device wants to write. */
   readonly write: boolean
+  /** The device wants to execute what is there. */
   readonly execute: boolean
+  /** The device asks in privileged mode. */
   readonly privileged: boolean
 }
 
@@ -30,6 +34,7 @@ export interface PageRequestGroup {
   readonly groupId: number
   /** The process address space that the device works in, where it named one. */
   readonly pasid: number | undefined
+  /** One for each page, in the order of the kernel. */
   readonly requests: readonly PageRequest[]
 }
 

@@ -10,13 +10,17 @@ import { type Iova, toIova } from '../iova.ts'
 
 /** What describes a nested table to the IOMMU's driver: the kernel's number of the format, and a struct of it. */
 export interface PageTableData {
+  /** The format, as `enum iommu_hwpt_data_type` or its counterpart for invalidation numbers it. */
   readonly type: number
+  /** The struct of that format. */
   readonly bytes: Uint8Array
 }
 
 /** What to forget of a nested table: the kernel's number of the format, and structs of it, all of one length. */
 export interface Invalidation {
+  /** The format, as `enum iommu_hwpt_data_type` or its counterpart for invalidation numbers it. */
   readonly type: number
+  /** The entries, each a struct of that format. */
   readonly entries: readonly Uint8Array[]
 }
 
