@@ -34,6 +34,13 @@ test("Intel's IOMMU is switched on in the kernel too", () => {
   expect(after(machineArgs({ ...plan, iommu: 'amd' }), '-append')).not.toContain('intel_iommu')
 })
 
+test('ticks go on under emulation, where a lost one would be the last, but not where they would be counted', () => {
+  expect(after(machineArgs(plan), '-append')).toContain(' nohz=off')
+  for (const other of [{ icount: true }, { accel: 'kvm' as const }]) {
+    expect(after(machineArgs({ ...plan, ...other }), '-append')).not.toContain('nohz')
+  }
+})
+
 test('counting instructions takes one processor and one thread', () => {
   const args = machineArgs({ ...plan, icount: true })
   expect(after(args, '-icount')).toBe('shift=0')

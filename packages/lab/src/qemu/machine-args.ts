@@ -81,10 +81,13 @@ function channelArgs(channels: MachinePlan['channels']): readonly string[] {
   ]
 }
 
-function kernelArguments({ kernel, iommu, append }: MachinePlan): readonly string[] {
+function kernelArguments({ kernel, iommu, append, accel, icount }: MachinePlan): readonly string[] {
   return [
     // On a busy host the emulated timer may tick too late for the kernel's check, which then panics.
     ...['console=ttyS0', 'quiet', 'panic=-1', 'nokaslr', 'random.trust_cpu=on', 'no_timer_check'],
+    // Under emulation on a busy host the timer that shall wake an idle processor gets lost now and then, and the guest hangs. With
+    // ticks that go on there is a next one. Where instructions are counted they would be counted too.
+    ...(accel === 'tcg' && !icount ? ['nohz=off'] : []),
     // Debian's kernel leaves Intel's IOMMU alone unless it is asked.
     ...(iommu === 'intel' ? ['intel_iommu=on'] : []),
     // What guards one program from another only costs instructions here. The other kernel is built without it.
