@@ -59,7 +59,13 @@ export const labMatrix: readonly MatrixRow[] = [
     about: 'endurance',
     machine: { kernel: 'iommufd', iommu: 'intel', nics: [e1000, e1000e] },
     backends: ['iommufd', 'iommufd-compat', 'type1'],
-    files: ['tests/endurance/'],
+    files: ['tests/endurance/rounds'],
+  },
+  {
+    about: 'endurance, killed',
+    machine: { kernel: 'iommufd', iommu: 'intel', nics: [e1000, e1000e] },
+    backends: ['iommufd', 'iommufd-compat', 'type1'],
+    files: ['tests/endurance/kill'],
   },
   {
     about: 'overhead',

@@ -54,6 +54,6 @@ describe.each(translating(backends))('rounds of open, map, unmap and close on %s
       expect(after.heap - before.heap).toBeLessThan(HEAP_SLACK_KIB)
       expect(after.resident - before.resident).toBeLessThan(RESIDENT_SLACK_KIB)
     },
-    10 * MINUTE,
+    20 * MINUTE,
   )
 })
