@@ -71,7 +71,7 @@ export class Membership {
     if (to === this) return true
     const inners = moving.map(({ inner }) => inner)
     if (this.#backend.replaceable(to.#backend, inners)) {
-      this.#replace(group, moving, to)
+      this.#replace(group, moving, inners, to)
       return true
     }
     const devices = moving.map(({ device }) => device)
@@ -100,8 +100,12 @@ export class Membership {
     }
   }
 
-  #replace(group: number, moving: readonly DomainAttachment[], to: Membership): void {
-    const inners = moving.map(({ inner }) => inner)
+  #replace(
+    group: number,
+    moving: readonly DomainAttachment[],
+    inners: readonly BackendAttachment[],
+    to: Membership,
+  ): void {
     try {
       this.#backend.replace(inners, to.#backend)
     } catch (error) {

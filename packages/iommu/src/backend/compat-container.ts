@@ -2,16 +2,15 @@ import {
   asFd,
   closeFd,
   type Fd,
-  IOMMU_IOAS_ALLOC,
   IOMMU_VFIO_IOAS,
   IOMMU_VFIO_IOAS_SET,
   ioctl,
-  iommuIoasAlloc,
   iommuVfioIoas,
   openFd,
   VFIO_SET_IOMMU,
   VFIO_TYPE1v2_IOMMU,
 } from '@openbar/linux'
+import { allocateIoas } from '../iommufd/allocate-ioas.ts'
 
 const IOMMUFD = '/dev/iommu'
 
@@ -23,12 +22,9 @@ const IOMMUFD = '/dev/iommu'
 export function openCompatContainer(): Fd<'container'> {
   const fd = openFd<'iommufd'>(IOMMUFD)
   try {
-    const ioas = iommuIoasAlloc.allocate()
-    ioas.size = iommuIoasAlloc.size
-    ioctl(fd, IOMMU_IOAS_ALLOC, ioas, IOMMUFD)
     const choose = iommuVfioIoas.allocate()
     choose.size = iommuVfioIoas.size
-    choose.ioas_id = ioas.out_ioas_id
+    choose.ioas_id = allocateIoas(fd)
     choose.op = IOMMU_VFIO_IOAS_SET
     ioctl(fd, IOMMU_VFIO_IOAS, choose, IOMMUFD)
     const container = asFd<'container'>(fd)

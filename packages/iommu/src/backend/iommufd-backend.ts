@@ -1,7 +1,8 @@
-import { type Fd, type InclusiveRange, IOMMU_IOAS_ALLOC, ioctl, iommuIoasAlloc, syscallError } from '@openbar/linux'
+import { type Fd, type InclusiveRange, syscallError } from '@openbar/linux'
 import type { Attachable } from '../attachable.ts'
 import type { DirtyTracking } from '../dirty/dirty-tracking.ts'
 import type { IommufdAddressSpace } from '../iommufd/address-space.ts'
+import { allocateIoas } from '../iommufd/allocate-ioas.ts'
 import { destroyObject } from '../iommufd/destroy-object.ts'
 import { iovaRanges } from '../iommufd/iova-ranges.ts'
 import { reachesNothing, reachOfNewTable } from '../iommufd/table-reach.ts'
@@ -33,10 +34,7 @@ export class IommufdBackend implements Backend {
   constructor(isolated: boolean) {
     this.#context = IommufdContext.acquire(isolated)
     try {
-      const ioas = iommuIoasAlloc.allocate()
-      ioas.size = iommuIoasAlloc.size
-      ioctl(this.fd, IOMMU_IOAS_ALLOC, ioas, '/dev/iommu')
-      this.ioas = ioas.out_ioas_id
+      this.ioas = allocateIoas(this.fd)
     } catch (error) {
       this.#context.release()
       throw error

@@ -1,16 +1,7 @@
-import {
-  Errno,
-  type InclusiveRange,
-  IOMMU_HWPT_ALLOC,
-  IOMMU_IOAS_ALLOC,
-  ioctl,
-  iommuHwptAlloc,
-  iommuIoasAlloc,
-  OpenbarError,
-  tryIoctl,
-} from '@openbar/linux'
+import { Errno, type InclusiveRange, IOMMU_HWPT_ALLOC, iommuHwptAlloc, OpenbarError, tryIoctl } from '@openbar/linux'
 import { formatIova } from '../iova.ts'
 import type { IommufdAddressSpace } from './address-space.ts'
+import { allocateIoas } from './allocate-ioas.ts'
 import { destroyObject } from './destroy-object.ts'
 import { iovaRanges } from './iova-ranges.ts'
 
@@ -51,10 +42,7 @@ export function outOfReachError(space: IommufdAddressSpace, deviceId: number): O
 
 /** What a new table for a device would reach: allocates one in an empty address space, to see. Nothing when there can be none. */
 export function reachOfNewTable({ fd }: IommufdAddressSpace, deviceId: number): readonly InclusiveRange[] {
-  const empty = iommuIoasAlloc.allocate()
-  empty.size = iommuIoasAlloc.size
-  ioctl(fd, IOMMU_IOAS_ALLOC, empty, '/dev/iommu')
-  const ioas = empty.out_ioas_id
+  const ioas = allocateIoas(fd)
   try {
     const table = iommuHwptAlloc.allocate()
     table.size = iommuHwptAlloc.size
