@@ -50,18 +50,12 @@ export interface DeviceOptions {
 export class Device {
   /** PCI address, such as `0000:00:02.0`. */
   readonly address: string
-  /** Number of the IOMMU group. */
-  readonly group: number
-  /** Path of the VFIO character device, where the kernel has them. */
-  readonly cdev: string | undefined
   readonly #core: DeviceCore
   readonly #owner: RegionOwner
   #config: ConfigSpace | undefined
 
   private constructor(core: DeviceCore) {
     this.address = core.address
-    this.group = core.group
-    this.cdev = core.cdev
     this.#core = core
     this.#owner = {
       address: this.address,
@@ -102,7 +96,7 @@ export class Device {
     const binding = options.bind === true ? await takeDevice(address, withoutIommu) : undefined
     let ownDomain: Domain | undefined
     try {
-      const core = new DeviceCore(locateDevice(address), binding, options.addressBits ?? 64)
+      const core = new DeviceCore(() => locateDevice(address), binding, options.addressBits ?? 64)
       let { domain } = options
       if (domain === undefined) domain = ownDomain = await Domain.open()
       core.open(domain, ownDomain !== undefined)
@@ -112,6 +106,16 @@ export class Device {
       if (binding === undefined) throw error
       return await giveBackAfter(error, binding)
     }
+  }
+
+  /** Number of the IOMMU group. */
+  get group(): number {
+    return this.#core.group
+  }
+
+  /** Path of the VFIO character device, where the kernel has them. */
+  get cdev(): string | undefined {
+    return this.#core.cdev
   }
 
   /** The device's interrupts, all off at first. */
