@@ -19,7 +19,7 @@ while (received < 8) {
   received += giveBack()
   await nextTurn()
 }
-process.stdout.write(`${memory.fd}\n`)
+process.stdout.write(`${memory.memory.fd}\n`)
 if (end === 'exit') process.exit(3)
 if (end === 'throw') {
   setTimeout(() => {
