@@ -20,13 +20,15 @@ while (received < 8) {
   await nextTurn()
 }
 process.stdout.write(`${memory.memory.fd}\n`)
-if (end === 'exit') process.exit(3)
-if (end === 'throw') {
-  setTimeout(() => {
+const ends: Record<string, () => void> = {
+  exit: () => process.exit(3),
+  reject: () => void Promise.reject(new Error('The end.')),
+  throw: () => {
     throw new Error('The end.')
-  }, 10)
+  },
 }
-if (end === 'reject') setTimeout(() => void Promise.reject(new Error('The end.')), 10)
+// Late enough for whoever started it to see it alive.
+if (end !== undefined && ends[end] !== undefined) setTimeout(ends[end], 500)
 for (;;) {
   giveBack()
   await nextTurn()
