@@ -11,6 +11,7 @@ import {
 } from '@openbar/linux'
 import { type Binding, ConfigSpace, PciAddress, type PciAddressLike } from '@openbar/pci'
 import { Interrupts } from '../interrupts/interrupts.ts'
+import { InterruptsCore } from '../interrupts/interrupts-core.ts'
 import { Region, type RegionOwner } from '../region/region.ts'
 import { type RegionInfo, readRegionInfo } from '../region/region-info.ts'
 import { FileWindow } from '../window/file-window.ts'
@@ -78,6 +79,7 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
   readonly #windows = new Set<RegisterWindow>()
   readonly #regions = new Map<number, RegionInfo>()
   readonly #owner: RegionOwner
+  readonly #interruptsCore: InterruptsCore
   /** The domain's side of the device. */
   readonly #place: Attachable
   #config: ConfigSpace | undefined
@@ -109,13 +111,16 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
       beforeConfigWrite: (offset, bytes) => this.#reach().guard.beforeWrite(offset, bytes),
       assertMemoryReachable: (what) => this.#assertMemoryReachable(what),
     }
-    this.interrupts = new Interrupts({
+    const interrupts = new InterruptsCore({
       address: this.address,
       get fd() {
         return device.#reach().attachment.fd
       },
       silentBecause: () => this.#silentBecause(),
+      checkPresence: () => this.#assertPresent(),
     })
+    this.#interruptsCore = interrupts
+    this.interrupts = new Interrupts(interrupts, this)
   }
 
   /**
@@ -420,7 +425,7 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
 
   #beforeReset(): void {
     using steps = new DisposableStack()
-    steps.defer(() => this.interrupts.disable())
+    steps.defer(() => this.#interruptsCore.disable('the device was reset'))
     steps.defer(() => this.#revokeWindows())
   }
 
