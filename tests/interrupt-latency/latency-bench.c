@@ -1,10 +1,11 @@
 /*
  * How long an interrupt takes into a C program's epoll loop: the yardstick for a vector's callback in JavaScript.
  *
- * usage: latency-bench GROUP ADDRESS ROUNDS      GROUP: /dev/vfio/12; an 82574L, bound to vfio-pci
+ * usage: latency-bench receive GROUP ADDRESS ROUNDS      GROUP: /dev/vfio/12; QEMU's edu device, bound to vfio-pci
+ *        latency-bench raise DEVICE ROUNDS               DEVICE: the number of an inherited file descriptor
  *
- * Has the NIC raise an MSI-X interrupt ROUNDS times, with a pause before each, and prints the nanoseconds from the register write
- * that raises it to the moment at which the eventfd was read.
+ * `raise` has the device raise an MSI ROUNDS times, each after it has read a byte and paused, and prints the nanoseconds of
+ * CLOCK_MONOTONIC at which it did. `receive` has a child do that, and prints how long after each it had read the eventfd.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -12,20 +13,18 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-/* 82574 datasheet, 10.2: registers by their number of 32-bit words. */
-#define ICS (0x00c8 / 4)
-#define IMS (0x00d0 / 4)
-#define EIAC (0x00dc / 4)
-#define IVAR (0x00e4 / 4)
-#define RXQ0 (1u << 20)
-#define RXQ0_TO_VECTOR_0 (1u << 3)
+/* QEMU's docs/specs/edu: registers by their number of 32-bit words. */
+#define RAISE (0x60 / 4)
+#define ACKNOWLEDGE (0x64 / 4)
 
 #define COMMAND 4
 #define MEMORY_AND_BUS_MASTER 6
@@ -55,14 +54,14 @@ static int open_device(const char *group_path, const char *address) {
   return device;
 }
 
-static int msix_event(int device) {
+static int msi_event(int device) {
   int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   union {
     struct vfio_irq_set set;
     char room[sizeof(struct vfio_irq_set) + 4];
   } irqs = { .set = { .argsz = sizeof irqs,
                       .flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
-                      .index = VFIO_PCI_MSIX_IRQ_INDEX,
+                      .index = VFIO_PCI_MSI_IRQ_INDEX,
                       .count = 1 } };
   *(int32_t *)irqs.set.data = event;
   if (ioctl(device, VFIO_DEVICE_SET_IRQS, &irqs) != 0) err(1, "VFIO_DEVICE_SET_IRQS");
@@ -75,27 +74,55 @@ static uint64_t now(void) {
   return time.tv_sec * 1000000000ull + time.tv_nsec;
 }
 
-int main(int argc, char **argv) {
-  if (argc != 4) errx(2, "the head of latency-bench.c says how");
-  int device = open_device(argv[1], argv[2]);
+static void raise_interrupts(int device, long rounds) {
   struct vfio_region_info bar0 = region(device, VFIO_PCI_BAR0_REGION_INDEX);
   volatile uint32_t *regs = mmap(NULL, bar0.size, PROT_READ | PROT_WRITE, MAP_SHARED, device, bar0.offset);
   if (regs == MAP_FAILED) err(1, "mmap");
+  char byte;
+  for (; rounds > 0 && read(0, &byte, 1) == 1; rounds -= 1) {
+    regs[ACKNOWLEDGE] = 1;
+    usleep(1000);
+    uint64_t at = now();
+    regs[RAISE] = 1;
+    printf("%llu\n", (unsigned long long)at);
+  }
+  fflush(stdout);
+  /* The last one is taken, too, before the device may be let go of. */
+  if (read(0, &byte, 1) == 1) regs[ACKNOWLEDGE] = 1;
+}
 
-  int event = msix_event(device), loop = epoll_create1(EPOLL_CLOEXEC);
+static void receive_interrupts(int device, long rounds) {
+  int to_child[2], from_child[2];
+  if (pipe(to_child) != 0 || pipe(from_child) != 0) err(1, "pipe");
+  pid_t child = fork();
+  if (child == 0) {
+    dup2(to_child[0], 0);
+    dup2(from_child[1], 1);
+    raise_interrupts(device, rounds);
+    exit(0);
+  }
+  int event = msi_event(device), loop = epoll_create1(EPOLL_CLOEXEC);
   struct epoll_event interest = { .events = EPOLLIN, .data.fd = event };
   if (epoll_ctl(loop, EPOLL_CTL_ADD, event, &interest) != 0) err(1, "epoll_ctl");
-  regs[IVAR] = RXQ0_TO_VECTOR_0;
-  regs[EIAC] = RXQ0;
-
-  for (long round = atol(argv[3]); round > 0; round -= 1) {
-    usleep(1000);
-    /* Each delivery clears it. */
-    regs[IMS] = RXQ0;
-    uint64_t count, start = now();
-    regs[ICS] = RXQ0;
+  uint64_t *taken = calloc(rounds, sizeof *taken), count;
+  for (long round = 0; round < rounds; round += 1) {
+    if (write(to_child[1], "", 1) != 1) err(1, "write");
     if (epoll_wait(loop, &interest, 1, 5000) != 1) errx(1, "no interrupt came");
     if (read(event, &count, 8) != 8) err(1, "read");
-    printf("%llu\n", (unsigned long long)(now() - start));
+    taken[round] = now();
   }
+  if (write(to_child[1], "", 1) != 1) err(1, "write");
+  FILE *raised = fdopen(from_child[0], "r");
+  for (long round = 0; round < rounds; round += 1) {
+    unsigned long long at;
+    if (fscanf(raised, "%llu", &at) != 1) errx(1, "the child has told too little");
+    printf("%llu\n", (unsigned long long)taken[round] - at);
+  }
+  waitpid(child, NULL, 0);
+}
+
+int main(int argc, char **argv) {
+  if (argc == 5 && strcmp(argv[1], "receive") == 0) receive_interrupts(open_device(argv[2], argv[3]), atol(argv[4]));
+  else if (argc == 4 && strcmp(argv[1], "raise") == 0) raise_interrupts(atoi(argv[2]), atol(argv[3]));
+  else errx(2, "the head of latency-bench.c says how");
 }

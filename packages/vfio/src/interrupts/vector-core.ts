@@ -86,6 +86,11 @@ export class VectorCore {
   deliver(): void {
     const count = this.take()
     if (count === 0) return
+    if (this.#listeners.size === 1) {
+      const [only] = this.#listeners
+      callOutside(only!, count)
+      return
+    }
     for (const listener of [...this.#listeners]) {
       // One that was called before may have taken it away.
       if (this.#listeners.has(listener)) callOutside(listener, count)
