@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
+import { openFilesLimit } from '@openbar/linux'
 import { describe, expect, it } from 'vitest'
 import { backends } from '../support/backends.ts'
 import { errorOf } from '../support/error-of.ts'
@@ -11,14 +12,15 @@ const SOON = { timeout: 5000 }
 
 /** Lowers how many files this process may have open; disposing puts it back. */
 function limitFiles(limit: number): Disposable {
-  const before = openFiles()
-  const set = (soft: string) => execFileSync('prlimit', ['--pid', `${process.pid}`, `--nofile=${soft}:`])
-  set(`${before + limit}`)
-  return { [Symbol.dispose]: () => void set('1048576') }
+  const before = openFilesLimit()
+  const set = (soft: number | undefined) =>
+    void execFileSync('prlimit', ['--pid', `${process.pid}`, `--nofile=${soft}:`])
+  set(limit)
+  return { [Symbol.dispose]: () => set(before) }
 }
 
-function openFiles(): number {
-  return readdirSync('/proc/self/fd').length
+function highestFile(): number {
+  return Math.max(...readdirSync('/proc/self/fd').map(Number))
 }
 
 function numberIn(message: string, before: string): number {
@@ -42,8 +44,19 @@ describe.each(backends)('more vectors than there are, on %s', (backend) => {
     last.trigger()
     expect(await last.wait(SOON)).toBe(1)
     interrupts.disable()
-    await errorOf('ERR_INTERRUPT', () => interrupts.enable('msix', { vectors: 1, reserve: MOST - 1 }))
+    await errorOf('ERR_INTERRUPT', () => interrupts.enable('msix', { vectors: toBeHad + 1 }))
     expect(interrupts.enabled).toBeUndefined()
+  })
+
+  it('can be reserved, and are refused when they are added', async () => {
+    await using opened = await openModel('nvme', backend)
+    const { interrupts } = opened.device
+    const [first] = interrupts.enable('msix', { vectors: 1, reserve: MOST - 1 }).vectors
+    const error = await errorOf('ERR_INTERRUPT', () => interrupts.add(MOST - 1))
+    expect(numberIn(error.message, 'only')).toBeGreaterThan(200)
+    expect(interrupts.add(numberIn(error.message, 'only')).length).toBeGreaterThan(200)
+    first.trigger()
+    expect(await first.wait(SOON)).toBe(1)
   })
 
   it('are refused beside those that run, which go on', async () => {
@@ -73,12 +86,12 @@ describe.each(backends)('more vectors than there are, on %s', (backend) => {
     interrupts.disable()
     expect(vectors).toHaveLength(2)
     const before = processState()
-    const open = openFiles()
     {
-      using _limit = limitFiles(50)
+      const limit = highestFile() + 50
+      using _limit = limitFiles(limit)
       const error = await errorOf('ERR_INTERRUPT', () => interrupts.enable('msix', { vectors: 300 }))
       expect(error.message).toContain('RLIMIT_NOFILE')
-      expect(numberIn(error.message, 'it may have')).toBe(open + 50)
+      expect(numberIn(error.message, 'it may have')).toBe(limit)
       expect(interrupts.enabled).toBeUndefined()
       expect(processState()).toEqual(before)
       // Room that is reserved takes no files.

@@ -61,10 +61,10 @@ export class InterruptsCore {
     const events = [...vectors.map((vector) => vector.fd), ...new Array<typeof NO_EVENT>(reserve).fill(NO_EVENT)]
     const result = armVectors(fd, index, 0, events)
     if (result !== 0) {
+      // Some answers tell how many there are; of the others, running out of vectors is worth finding it out.
+      const toBeHad = result > 0 ? result : result === -Errno.ENOSPC ? countEnableable(fd, index, events) : undefined
       closeAll(vectors)
       this.#owner.checkPresence?.()
-      // Some answers tell how many there are; of the others, running out of vectors is worth finding it out.
-      const toBeHad = result > 0 ? result : result === -Errno.ENOSPC ? countEnableable(fd, index, room) : undefined
       throw kernelRefusal(attempt, result < 0 ? -result : undefined, toBeHad)
     }
     this.#state = { kind, vectors, room }

@@ -10,8 +10,8 @@ export interface EnableInterruptsOptions {
   /** Vectors from 0; 1 by default. */
   readonly vectors?: number
   /**
-   * Room for vectors that {@link Interrupts.add} may bring later where the kernel does not resize; 0 by default. Each takes a
-   * vector of a CPU, but no file descriptor.
+   * Room for vectors that {@link Interrupts.add} may bring later where the kernel does not resize; 0 by default. It takes no file
+   * descriptor, and on x86 no vector of a CPU either: adding can still be refused when the CPUs have none left.
    */
   readonly reserve?: number
 }

@@ -2,16 +2,19 @@ import type { Fd } from '@openbar/linux'
 import { armVectors, disableVectors, NO_EVENT } from './set-irqs.ts'
 
 /**
- * How many vectors of a kind could be switched on, fewer than what was refused. Finds out by trying, without events, and leaves
- * the kind off.
+ * How many vectors of a kind could be switched on, fewer than those that were refused. Finds out by trying, and leaves the kind
+ * off. With events, since an x86 CPU gives a vector only to what can be signalled.
  */
-export function countEnableable(fd: Fd<'device'>, index: number, refused: number): number {
+export function countEnableable(
+  fd: Fd<'device'>,
+  index: number,
+  events: readonly (Fd<'eventfd'> | typeof NO_EVENT)[],
+): number {
   let works = 0
-  let fails = refused
+  let fails = events.length
   while (fails - works > 1) {
     const middle = (works + fails) >> 1
-    const result = armVectors(fd, index, 0, new Array<typeof NO_EVENT>(middle).fill(NO_EVENT))
-    if (result === 0) {
+    if (armVectors(fd, index, 0, events.slice(0, middle)) === 0) {
       disableVectors(fd, index)
       works = middle
     } else fails = middle
