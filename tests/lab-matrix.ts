@@ -5,7 +5,10 @@ import type { BootOptions } from '@openbar/lab'
 export interface MatrixRow {
   /** What it is about, for a row that does not run what the others do. */
   readonly about?: string
-  readonly machine: Pick<BootOptions, 'iommu' | 'devices' | 'sparePorts' | 'memoryMiB' | 'append' | 'icount'> &
+  readonly machine: Pick<
+    BootOptions,
+    'iommu' | 'devices' | 'sparePorts' | 'memoryMiB' | 'cores' | 'append' | 'icount'
+  > &
     Required<Pick<BootOptions, 'kernel' | 'iommu'>> & { readonly nics: readonly Nic[] }
   /** What domains stand on. Tests run once with each; they find the names in `$OPENBAR_BACKENDS`. */
   readonly backends: readonly BackendName[]
@@ -20,6 +23,10 @@ const e1000e: Nic = { model: 'e1000e' }
 const onBridge: Nic = { ...e1000, bus: 'bridge' }
 const onHub = (nic: Nic): Nic => ({ ...nic, net: { hub: 0 } })
 const everything = ['tests/iommu/', 'tests/vfio/']
+/** As many vectors as MSI-X can have, and more than the CPUs of an ordinary guest can give. */
+const manyVectors = { model: 'nvme', properties: { serial: 'lab', msix_qsize: '2048' } }
+/** A device with 16 MSIs. */
+const messages = { model: 'nec-usb-xhci', properties: { msi: 'on' } }
 const compliance = ['tests/iommu/compliance/']
 const sharedGroup = ['tests/shared-group/']
 
@@ -154,6 +161,30 @@ export const labMatrix: readonly MatrixRow[] = [
     machine: { kernel: 'iommufd', iommu: 'intel', nics: [], devices: ['edu'] },
     backends: ['iommufd', 'type1', 'iommufd-compat'],
     files: ['tests/edu-dma/'],
+  },
+  {
+    about: '2,048 vectors',
+    machine: { kernel: 'iommufd', iommu: 'intel', nics: [], devices: [manyVectors], cores: 16 },
+    backends: ['iommufd', 'type1'],
+    files: ['tests/vectors/many-vectors'],
+  },
+  {
+    about: 'few vectors',
+    machine: { kernel: 'iommufd', iommu: 'intel', nics: [], devices: [manyVectors, messages] },
+    backends: ['iommufd', 'type1'],
+    files: ['tests/vectors/few-vectors'],
+  },
+  {
+    about: 'few vectors',
+    machine: { kernel: 'distro', iommu: 'intel', nics: [], devices: [manyVectors, messages] },
+    backends: ['type1'],
+    files: ['tests/vectors/few-vectors'],
+  },
+  {
+    about: 'interrupt latency',
+    machine: { kernel: 'iommufd', iommu: 'intel', nics: [], devices: ['edu'] },
+    backends: [],
+    files: ['tests/interrupt-latency/'],
   },
   {
     machine: { kernel: 'distro', iommu: 'none', nics: [e1000, e1000e] },

@@ -4,9 +4,15 @@ import { OpenbarError } from '../errors/openbar-error.ts'
 import { syscallError } from '../errors/syscall-error.ts'
 import { asFd, closeFd, type Fd } from '../fd.ts'
 import { lastErrno, libcCalls } from '../ffi/libc.ts'
+import { fixedMemory } from '../memory/fixed-memory.ts'
 
 const EFD_CLOEXEC = 0x80000
 const EFD_NONBLOCK = 0x800
+
+const COUNTER_BYTES = 8
+/** Where every counter of this thread is read to: a fixed address costs least, and each is taken before the next is read. */
+const { bytes, address } = fixedMemory(COUNTER_BYTES)
+const counter = new Uint32Array(bytes.buffer, bytes.byteOffset, 2)
 
 /**
  * An event counter of the kernel, by which VFIO delivers interrupts.
@@ -22,7 +28,6 @@ const EFD_NONBLOCK = 0x800
  */
 export class EventFd {
   readonly fd: Fd<'eventfd'>
-  readonly #counter = new BigUint64Array(1)
   #closed = false
 
   /** @throws {@link OpenbarError} `ERR_SYSCALL` when the process has no file descriptors left (EMFILE). */
@@ -40,7 +45,7 @@ export class EventFd {
    */
   take(): number {
     this.#assertOpen()
-    if (libcCalls.read(this.fd, this.#counter, 8) === 8) return Number(this.#counter[0])
+    if (libcCalls.readAt(this.fd, address, COUNTER_BYTES) === COUNTER_BYTES) return counter[0]! + counter[1]! * 2 ** 32
     const errno = lastErrno()
     if (errno === Errno.EAGAIN) return 0
     throw syscallError('read', errno, `eventfd ${this.fd}`)
@@ -55,8 +60,9 @@ export class EventFd {
   signal(count = 1): void {
     this.#assertOpen()
     if (!Number.isSafeInteger(count) || count <= 0) throw invalidArgument('count', count, 'a positive integer')
-    this.#counter[0] = BigInt(count)
-    if (libcCalls.write(this.fd, this.#counter, 8) !== 8) throw syscallError('write', lastErrno(), `eventfd ${this.fd}`)
+    const value = BigUint64Array.of(BigInt(count))
+    if (libcCalls.write(this.fd, value, COUNTER_BYTES) !== COUNTER_BYTES)
+      throw syscallError('write', lastErrno(), `eventfd ${this.fd}`)
   }
 
   /** Closes the file descriptor. Further calls do nothing. */

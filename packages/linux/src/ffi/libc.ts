@@ -31,7 +31,7 @@ export const libcCalls = {
   // Fixed arity here too: of fcntl's requests only those that take one int are used.
   fcntl: libc.func('int fcntl(int, int, int)') as Call<[fd: number, request: number, argument: number]>,
   eventfd: libc.func('int eventfd(unsigned int, int)') as Call<[initial: number, flags: number]>,
-  read: libc.func('int64_t read(int, void *, size_t)') as Call<[fd: number, buffer: PointerLike, length: number]>,
+  readAt: libc.func('int64_t read(int, uintptr_t, size_t)') as Call<[fd: number, address: number, length: number]>,
   write: libc.func('int64_t write(int, const void *, size_t)') as Call<
     [fd: number, buffer: PointerLike, length: number]
   >,

@@ -9,7 +9,7 @@ import {
 } from '@openbar/linux'
 import { type Binding, ConfigSpace } from '@openbar/pci'
 import { DeviceEvents } from '../events/device-events.ts'
-import { Interrupts } from '../interrupts/interrupts.ts'
+import { InterruptsCore } from '../interrupts/interrupts-core.ts'
 import { type RegionInfo, readRegionInfo } from '../region/region-info.ts'
 import { FileWindow } from '../window/file-window.ts'
 import type { Revocable } from '../window/revocable.ts'
@@ -43,7 +43,7 @@ const ALL_ONES = 0xffff_ffff
 export class DeviceCore {
   readonly address: string
   readonly events: DeviceEvents
-  readonly interrupts: Interrupts
+  readonly interrupts: InterruptsCore
   readonly #binding: Binding | undefined
   readonly #views = new Set<Revocable>()
   readonly #regions = new Map<number, RegionInfo>()
@@ -65,12 +65,13 @@ export class DeviceCore {
     this.#binding = binding
     this.events = new DeviceEvents({ address: this.address, overdue: (reason) => this.#overdue(reason) })
     const core = this
-    this.interrupts = new Interrupts({
+    this.interrupts = new InterruptsCore({
       address: this.address,
       get fd() {
         return core.fd
       },
-      silentBecause: () => this.silentBecause(),
+      silentBecause: () => this.#silentBecause(),
+      checkPresence: () => this.assertPresent(),
     })
   }
 
@@ -184,7 +185,7 @@ export class DeviceCore {
   /** Takes every window away and switches interrupts off: the function, or all of its bus, is about to be reset. */
   beforeReset(): void {
     using steps = new DisposableStack()
-    steps.defer(() => this.interrupts.disable())
+    steps.defer(() => this.interrupts.disable('the device was reset'))
     steps.defer(() => this.revokeViews())
   }
 
@@ -201,7 +202,7 @@ export class DeviceCore {
   }
 
   /** A message-signalled interrupt is a write to memory, which needs bus mastering (PCI Local Bus 3.0, 6.8). */
-  silentBecause(): string | undefined {
+  #silentBecause(): string | undefined {
     if (this.#access === undefined || this.#access.space.command.busMasterEnable) return undefined
     return 'Bus mastering is off, so the device cannot send its message: device.config.command.busMasterEnable = true.'
   }

@@ -4,7 +4,7 @@ import { ConfigSpace, PciAddress, type PciAddressLike } from '@openbar/pci'
 import type { DeviceEvent } from '../events/device-event.ts'
 import { iterateEvents } from '../events/iterate-events.ts'
 import type { Subscription } from '../events/subscribers.ts'
-import type { Interrupts } from '../interrupts/interrupts.ts'
+import { Interrupts } from '../interrupts/interrupts.ts'
 import { Region, type RegionOwner } from '../region/region.ts'
 import { ConfigAccess } from './config-access.ts'
 import { giveBackAfter, takeDevice } from './device-binding.ts'
@@ -50,6 +50,8 @@ export interface DeviceOptions {
 export class Device {
   /** PCI address, such as `0000:00:02.0`. */
   readonly address: string
+  /** The device's interrupts, all off at first. */
+  readonly interrupts: Interrupts
   readonly #core: DeviceCore
   readonly #owner: RegionOwner
   #config: ConfigSpace | undefined
@@ -69,6 +71,7 @@ export class Device {
       beforeConfigWrite: (offset, bytes) => core.reach().guard.beforeWrite(offset, bytes),
       assertMemoryReachable: (region) => core.assertMemoryReachable(region),
     }
+    this.interrupts = new Interrupts(core.interrupts, this)
     closeWhenForgotten(this, core)
   }
 
@@ -116,11 +119,6 @@ export class Device {
   /** Path of the VFIO character device, where the kernel has them. */
   get cdev(): string | undefined {
     return this.#core.cdev
-  }
-
-  /** The device's interrupts, all off at first. */
-  get interrupts(): Interrupts {
-    return this.#core.interrupts
   }
 
   /**

@@ -1,7 +1,7 @@
-/** Calls back, and makes an exception an uncaught one of the process: the other listeners are called all the same. */
-export function callOutside(callback: () => void): void {
+/** Tells a listener, and makes an exception of it an uncaught one of the process: the others are told all the same. */
+export function callOutside<Item>(listener: (item: Item) => void, item: Item): void {
   try {
-    callback()
+    listener(item)
   } catch (error) {
     process.nextTick(() => {
       throw error

@@ -1,6 +1,6 @@
-import { type Fd, OpenbarError, VFIO_PCI_ERR_IRQ_INDEX, VFIO_PCI_REQ_IRQ_INDEX } from '@openbar/linux'
+import { type Fd, OpenbarError } from '@openbar/linux'
+import { DeviceSignal } from '../interrupts/device-signal.ts'
 import type { DeviceEvent } from './device-event.ts'
-import { SignalLine } from './signal-line.ts'
 import { Subscribers, type Subscription } from './subscribers.ts'
 
 /** How long a program has to answer a request or an error, before its device is closed. */
@@ -28,14 +28,11 @@ export interface EventOwner {
 export class DeviceEvents {
   readonly #owner: EventOwner
   readonly #subscribers = new Subscribers<DeviceEvent>()
-  readonly #request: SignalLine
-  readonly #error: SignalLine
+  #signals: readonly DeviceSignal[] = []
   readonly #pending = new Map<DeviceEvent['type'], Pending>()
 
   constructor(owner: EventOwner) {
     this.#owner = owner
-    this.#request = new SignalLine(VFIO_PCI_REQ_IRQ_INDEX, () => this.#signalled('release-request'))
-    this.#error = new SignalLine(VFIO_PCI_ERR_IRQ_INDEX, () => this.#signalled('error'))
   }
 
   /** Whether the kernel has asked for the device back. */
@@ -45,21 +42,25 @@ export class DeviceEvents {
 
   /** Begins to listen, on a device that has come into a domain. */
   arm(fd: Fd<'device'>): void {
-    try {
-      this.#request.arm(fd)
-      this.#error.arm(fd)
-    } catch (error) {
-      this.disarm()
-      throw error
-    }
+    const { address } = this.#owner
+    using arming = new DisposableStack()
+    const signals = [
+      arming.use(DeviceSignal.arm(fd, address, 'req', () => this.#signalled('release-request'))),
+      arming.use(DeviceSignal.arm(fd, address, 'err', () => this.#signalled('error'))),
+    ]
+    arming.move()
+    this.#signals = signals.filter((signal) => signal !== undefined)
   }
 
   /** Ends listening, on a device that leaves its domain: a request is answered by that. */
   disarm(): void {
-    this.#request.disarm()
-    this.#error.disarm()
-    this.#settle('release-request')
-    this.#settle('error')
+    using steps = new DisposableStack()
+    steps.defer(() => {
+      this.#settle('release-request')
+      this.#settle('error')
+    })
+    for (const signal of this.#signals) steps.use(signal)
+    this.#signals = []
   }
 
   /** Says that the device was reset, which answers an error. */
@@ -69,8 +70,7 @@ export class DeviceEvents {
 
   /** Looks for messages and overdue answers, without the event loop. */
   poll(): void {
-    this.#request.look()
-    this.#error.look()
+    for (const signal of this.#signals) signal.poll()
     for (const { deadline, event } of [...this.#pending.values()]) {
       if (performance.now() >= deadline) this.#overdue(event)
     }

@@ -36,7 +36,7 @@ export class Subscribers<Item> {
   deliver(item: Item): void {
     for (const subscriber of [...this.#all]) {
       // One that was called before may have closed it.
-      if (this.#all.has(subscriber)) callOutside(() => subscriber.callback(item))
+      if (this.#all.has(subscriber)) callOutside(subscriber.callback, item)
     }
   }
 

@@ -1,7 +1,8 @@
 import { writeSync } from 'node:fs'
 import { FdWatcher, isOpenbarError } from '@openbar/linux'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { InterruptVector, type VectorControl } from './interrupt-vector.ts'
+import { InterruptVector } from './interrupt-vector.ts'
+import { type VectorControl, VectorCore } from './vector-core.ts'
 
 /** Counts up the eventfd as the kernel does for an interrupt. */
 function interrupt(vector: InterruptVector, count = 1): void {
@@ -11,17 +12,21 @@ function interrupt(vector: InterruptVector, count = 1): void {
 const done: string[] = []
 const control: VectorControl = {
   what: '0000:00:02.0, MSI-X vector 1',
+  intx: false,
   mask: () => done.push('mask'),
   unmask: () => done.push('unmask'),
   trigger: () => done.push('trigger'),
+  arm: (event) => done.push(event === undefined ? 'park' : 'unpark'),
   silentBecause: () => 'Bus mastering is off.',
 }
+let core: VectorCore
 let vector: InterruptVector
 beforeEach(() => {
   done.length = 0
-  vector = new InterruptVector(1, control)
+  core = new VectorCore(1, control)
+  vector = new InterruptVector(core, {})
 })
-afterEach(() => vector.close())
+afterEach(() => core.close('the test is over'))
 
 describe('InterruptVector', () => {
   it('gives what came unheard to the next who waits', async () => {
@@ -140,8 +145,8 @@ describe('InterruptVector', () => {
     )
     // Lets the generator start.
     await Promise.resolve()
-    vector.close()
-    vector.close()
+    core.close('interrupts were switched off')
+    core.close('interrupts were switched off')
     expect(isOpenbarError(await waiting, 'ERR_CLOSED')).toBe(true)
     expect(await reader).toBe('ended')
     expect(reasons).toEqual(['ERR_CLOSED'])
@@ -155,16 +160,69 @@ describe('InterruptVector', () => {
       () => {},
       () => states.push('told'),
     )
-    vector.close()
+    core.close('interrupts were switched off')
     states.push('closed')
     await Promise.resolve()
     expect(states).toEqual(['closed', 'told'])
   })
 
-  it('hands masking on to its device', () => {
+  it('hands on to its device what only that can do, and parks and unparks once', () => {
     vector.mask()
     vector.unmask()
     vector.trigger()
-    expect(done).toEqual(['mask', 'unmask', 'trigger'])
+    vector.parkLossy()
+    vector.parkLossy()
+    expect(vector.parked).toBe(true)
+    vector.unpark()
+    vector.unpark()
+    expect(vector.parked).toBe(false)
+    expect(done).toEqual(['mask', 'unmask', 'trigger', 'park', 'unpark'])
+  })
+
+  it('delivers after unparking what came before parking, and says in an error that it is parked', async () => {
+    interrupt(vector)
+    vector.parkLossy()
+    expect(await vector.wait({ timeout: 1000 })).toBe(1)
+    const error = await vector.wait({ timeout: 20 }).catch((reason: unknown) => reason)
+    expect(String(error)).toContain('The vector is parked: vector.unpark().')
+  })
+
+  it('gives a wait what came while the event loop was busy, although its time is up', async () => {
+    const waiting = vector.wait({ timeout: 20 })
+    await Promise.resolve()
+    interrupt(vector, 2)
+    for (const end = performance.now() + 60; performance.now() < end; );
+    expect(await waiting).toBe(2)
+  })
+
+  it('keeps telling the others when one throws, and makes that an uncaught exception', async () => {
+    const uncaught: unknown[] = []
+    const heard: number[] = []
+    const handlers = process.listeners('uncaughtException')
+    process.removeAllListeners('uncaughtException')
+    process.once('uncaughtException', (error) => uncaught.push(error))
+    const failure = new Error('from a callback')
+    using _first = vector.subscribe(() => {
+      throw failure
+    })
+    using _second = vector.subscribe((count) => heard.push(count))
+    interrupt(vector)
+    await expect.poll(() => uncaught).toEqual([failure])
+    expect(heard).toEqual([1])
+    process.removeAllListeners('uncaughtException')
+    for (const handler of handlers) process.on('uncaughtException', handler)
+  })
+
+  it('does not give one that was added by another what was delivered before', async () => {
+    const heard: string[] = []
+    using first = vector.subscribe(() => {
+      heard.push('first')
+      vector.subscribe(() => heard.push('second'))
+      first.close()
+    })
+    interrupt(vector)
+    await expect.poll(() => heard).toEqual(['first'])
+    interrupt(vector)
+    await expect.poll(() => heard).toEqual(['first', 'second'])
   })
 })

@@ -1,6 +1,6 @@
-import { EventFd, type Fd, FdWatcher, invalidArgument, OpenbarError } from '@openbar/linux'
-import { callOutside } from '../events/call-outside.ts'
+import { type Fd, invalidArgument, OpenbarError } from '@openbar/linux'
 import type { Subscription } from '../events/subscribers.ts'
+import type { VectorCore } from './vector-core.ts'
 
 /** Timers of Node reach no further, and end at once beyond that. */
 const LONGEST_WAIT_MS = 0x7fff_ffff
@@ -11,17 +11,6 @@ export interface InterruptWaitOptions {
   readonly timeout: number
   /** Ends the wait early, with the signal's reason. */
   readonly signal?: AbortSignal
-}
-
-/** What a vector can ask of its device. */
-export interface VectorControl {
-  /** The vector as messages name it: `0000:00:02.0, MSI-X vector 1`. */
-  readonly what: string
-  mask(): void
-  unmask(): void
-  trigger(): void
-  /** Why no interrupt can come, with what to do about it; `undefined` when nothing stands in the way here. */
-  silentBecause(): string | undefined
 }
 
 /**
@@ -36,27 +25,45 @@ export interface VectorControl {
 export class InterruptVector {
   /** The vector's number. */
   readonly number: number
-  readonly #event = new EventFd()
-  readonly #control: VectorControl
-  readonly #listeners = new Set<(count: number) => void>()
-  readonly #closers = new Set<(reason: OpenbarError) => void>()
-  #watcher: FdWatcher | undefined
-  #closed = false
+  /** The device as the program holds it: it is in use while a vector of it is held or listened to. */
+  readonly #keeper: object
+  readonly #core: VectorCore
 
   /** @internal Vectors come from `device.interrupts.enable`. */
-  constructor(number: number, control: VectorControl) {
-    this.number = number
-    this.#control = control
-  }
-
-  /** The eventfd that the kernel signals, for an event loop of the caller's own. Do not close it. */
-  get fd(): Fd<'eventfd'> {
-    this.#assertOpen()
-    return this.#event.fd
+  constructor(core: VectorCore, keeper: object) {
+    this.number = core.number
+    this.#core = core
+    this.#keeper = keeper
   }
 
   /**
-   * Calls back on every delivery, with the number of interrupts since the last one. Keeps the process alive.
+   * The eventfd that the kernel signals, for an event loop of the caller's own. Do not close it.
+   *
+   * What one loop has read is gone for the other: listen here or there.
+   *
+   * @throws {@link OpenbarError} `ERR_CLOSED`.
+   */
+  get fd(): Fd<'eventfd'> {
+    return this.#core.fd
+  }
+
+  /**
+   * Whether the kernel holds INTx back: after {@link InterruptVector.mask}, and after each delivery, until
+   * {@link InterruptVector.unmask}. What another loop has read from {@link InterruptVector.fd} is not known here. Always `false`
+   * for MSI and MSI-X.
+   */
+  get masked(): boolean {
+    return this.#core.masked
+  }
+
+  /** Whether the vector is parked, see {@link InterruptVector.parkLossy}. */
+  get parked(): boolean {
+    return this.#core.parked
+  }
+
+  /**
+   * Calls back on every delivery, with the number of interrupts since the last one. Keeps the process alive, and the device in
+   * use although nothing else refers to it.
    *
    * An exception in a callback is an uncaught exception of the process.
    *
@@ -70,19 +77,12 @@ export class InterruptVector {
    * ```
    */
   subscribe(callback: (count: number) => void, onEnd: (reason: OpenbarError) => void = () => {}): Subscription {
-    this.#assertOpen()
-    this.#watcher ??= new FdWatcher(this.#event.fd, () => this.#deliver())
-    // A wrapper of its own, so that one callback can be subscribed twice and each subscription ends by itself.
-    const listener = (count: number) => callback(count)
-    const closer = (reason: OpenbarError) => onEnd(reason)
-    this.#listeners.add(listener)
-    this.#closers.add(closer)
-    const close = () => {
-      this.#closers.delete(closer)
-      if (!this.#listeners.delete(listener) || this.#listeners.size > 0) return
-      this.#watcher?.close()
-      this.#watcher = undefined
-    }
+    // An object of its own, so that one callback can be subscribed twice and each subscription ends by itself.
+    const close = this.#core.listen({
+      onInterrupts: (count) => callback(count),
+      onEnd: (reason) => onEnd(reason),
+      keeper: this.#keeper,
+    })
     return { close, [Symbol.dispose]: close }
   }
 
@@ -105,11 +105,15 @@ export class InterruptVector {
     }
     signal?.throwIfAborted()
     // With a subscriber, what came is for all who listen: taken here, it would be lost to the others.
-    const unheard = this.#listeners.size === 0 ? this.#take() : 0
+    const unheard = this.#core.heard ? 0 : this.#core.take()
     if (unheard > 0) return unheard
     const { promise, resolve, reject } = Promise.withResolvers<number>()
     const subscription = this.subscribe(resolve, reject)
-    const timer = setTimeout(() => reject(this.#timeoutError(timeout)), timeout)
+    const timer = setTimeout(() => {
+      // In an event loop that was busy the time is up before the loop has looked for interrupts.
+      this.#core.deliver()
+      reject(this.#timeoutError(timeout))
+    }, timeout)
     const abort = () => reject(signal?.reason)
     signal?.addEventListener('abort', abort, { once: true })
     try {
@@ -162,12 +166,12 @@ export class InterruptVector {
       subscription.close()
       signal?.removeEventListener('abort', end)
       // The reader left with some unread: they are for the next who listens.
-      if (pending > 0 && !this.#closed && this.#listeners.size === 0) this.#event.signal(pending)
+      if (!this.#core.heard) this.#core.putBack(pending)
     }
   }
 
   /**
-   * Masks the vector.
+   * Masks the vector: what the device asserts meanwhile is delivered when it is unmasked.
    *
    * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` for MSI and MSI-X, which the kernel does not mask; `ERR_CLOSED`.
    *
@@ -177,8 +181,7 @@ export class InterruptVector {
    * ```
    */
   mask(): void {
-    this.#assertOpen()
-    this.#control.mask()
+    this.#core.mask()
   }
 
   /**
@@ -192,12 +195,46 @@ export class InterruptVector {
    * ```
    */
   unmask(): void {
-    this.#assertOpen()
-    this.#control.unmask()
+    this.#core.unmask()
   }
 
   /**
-   * Delivers the vector as if the device had raised it, for tests.
+   * Parks an MSI or MSI-X vector: interrupts are lost until {@link InterruptVector.unpark}, all of them or, where the device
+   * keeps a pending bit, all but one. What came before stays to be delivered, and whoever listens goes on listening. Does nothing
+   * when it is parked.
+   *
+   * Look at the device after unparking, as after any interrupt: nothing says what was lost.
+   *
+   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` for INTx, which can be masked without a loss; `ERR_CLOSED`.
+   *
+   * @example
+   * ```ts
+   * vector.parkLossy()
+   * poll()
+   * vector.unpark()
+   * poll() // what came between the last poll and the unparking
+   * ```
+   */
+  parkLossy(): void {
+    this.#core.park()
+  }
+
+  /**
+   * Has a parked vector deliver again. Does nothing when it is not parked.
+   *
+   * @throws {@link OpenbarError} `ERR_SYSCALL` when the kernel refuses: it stays parked then; `ERR_CLOSED`.
+   *
+   * @example
+   * ```ts
+   * vector.unpark()
+   * ```
+   */
+  unpark(): void {
+    this.#core.unpark()
+  }
+
+  /**
+   * Delivers the vector as if the device had raised it, for tests. A parked one loses it.
    *
    * @throws {@link OpenbarError} `ERR_CLOSED`.
    *
@@ -208,56 +245,22 @@ export class InterruptVector {
    * ```
    */
   trigger(): void {
-    this.#assertOpen()
-    this.#control.trigger()
-  }
-
-  /** @internal */
-  close(): void {
-    if (this.#closed) return
-    this.#closed = true
-    this.#watcher?.close()
-    this.#listeners.clear()
-    const error = this.#closedError()
-    // Not from in here: the device is halfway through being closed or moved, and must not be called now.
-    for (const closer of this.#closers) queueMicrotask(() => closer(error))
-    this.#closers.clear()
-    this.#event.close()
-  }
-
-  #deliver(): void {
-    const count = this.#take()
-    if (count === 0) return
-    for (const listener of [...this.#listeners]) {
-      // One that was called before may have closed it.
-      if (this.#listeners.has(listener)) callOutside(() => listener(count))
-    }
-  }
-
-  #take(): number {
-    this.#assertOpen()
-    return this.#event.take()
+    this.#core.trigger()
   }
 
   #timeoutError(milliseconds: number): OpenbarError {
-    const waitedFor = `an interrupt of ${this.#control.what}`
+    const waitedFor = `an interrupt of ${this.#core.control.what}`
     return new OpenbarError('ERR_TIMEOUT', {
       message: `Waited ${milliseconds} ms for ${waitedFor}, in vain.`,
-      hint: this.#control.silentBecause(),
+      hint: this.#silentBecause(),
       context: { waitedFor, milliseconds },
     })
   }
 
-  #assertOpen(): void {
-    if (this.#closed) throw this.#closedError()
-  }
-
-  #closedError(): OpenbarError {
-    const { what } = this.#control
-    return new OpenbarError('ERR_CLOSED', {
-      message: `${what}: interrupts were switched off.`,
-      hint: 'Switch them on again: device.interrupts.enable(kind).',
-      context: { what },
-    })
+  #silentBecause(): string | undefined {
+    if (this.#core.parked) return 'The vector is parked: vector.unpark().'
+    if (this.#core.masked)
+      return 'It is masked, as the kernel does at each delivery: vector.unmask() once it was handled.'
+    return this.#core.control.silentBecause()
   }
 }

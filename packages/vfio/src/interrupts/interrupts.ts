@@ -1,24 +1,19 @@
-import {
-  Errno,
-  type Fd,
-  invalidArgument,
-  OpenbarError,
-  syscallError,
-  tryIoctl,
-  VFIO_DEVICE_GET_IRQ_INFO,
-  VFIO_IRQ_INFO_MASKABLE,
-  vfioIrqInfo,
-} from '@openbar/linux'
-import { INTERRUPT_INDEX, INTERRUPT_NAME, type InterruptKind } from './interrupt-kind.ts'
+import { invalidArgument } from '@openbar/linux'
+import type { InterruptInfo } from './interrupt-info.ts'
+import { assertInterruptKind, type InterruptKind, type SignalKind } from './interrupt-kind.ts'
 import { InterruptVector } from './interrupt-vector.ts'
-import { disableVectors, enableVectors, maskVector, triggerVector, unmaskVector } from './set-irqs.ts'
+import type { InterruptState, InterruptsCore } from './interrupts-core.ts'
+import type { VectorCore } from './vector-core.ts'
 
-/** What a device has of one kind of interrupt. */
-export interface InterruptInfo {
-  /** Vectors; 0 when it has none of this kind. */
-  readonly count: number
-  /** Whether single vectors can be masked; only INTx can. */
-  readonly maskable: boolean
+/** How many vectors to switch on. */
+export interface EnableInterruptsOptions {
+  /** Vectors from 0; 1 by default. */
+  readonly vectors?: number
+  /**
+   * Room for vectors that {@link Interrupts.add} may bring later where the kernel does not resize; 0 by default. It takes no file
+   * descriptor, and on x86 no vector of a CPU either: adding can still be refused when the CPUs have none left.
+   */
+  readonly reserve?: number
 }
 
 /** Interrupts that are on. */
@@ -26,14 +21,6 @@ export interface EnabledInterrupts {
   readonly kind: InterruptKind
   /** At least one, by number. */
   readonly vectors: readonly [InterruptVector, ...InterruptVector[]]
-}
-
-/** The device's side of its interrupts. */
-export interface InterruptOwner {
-  readonly address: string
-  readonly fd: Fd<'device'>
-  /** Why the device can send no message-signalled interrupt; `undefined` when it can. */
-  silentBecause(): string | undefined
 }
 
 /**
@@ -49,21 +36,31 @@ export interface InterruptOwner {
  * ```
  */
 export class Interrupts {
-  readonly #owner: InterruptOwner
-  #enabled: EnabledInterrupts | undefined
+  readonly #core: InterruptsCore
+  readonly #keeper: object
+  readonly #vectors = new WeakMap<VectorCore, InterruptVector>()
+  #seen: { readonly state: InterruptState; readonly enabled: EnabledInterrupts } | undefined
 
   /** @internal */
-  constructor(owner: InterruptOwner) {
-    this.#owner = owner
+  constructor(core: InterruptsCore, keeper: object) {
+    this.#core = core
+    this.#keeper = keeper
   }
 
   /** What is on now. */
   get enabled(): EnabledInterrupts | undefined {
-    return this.#enabled
+    const { state } = this.#core
+    if (state === undefined) return undefined
+    if (this.#seen?.state !== state) {
+      const [first, ...others] = this.#facades(state.vectors)
+      this.#seen = { state, enabled: { kind: state.kind, vectors: [first!, ...others] } }
+    }
+    return this.#seen.enabled
   }
 
   /**
-   * What the device has of a kind of interrupt.
+   * What the device has of a kind of interrupt, or of the kernel's own events for it: `err`, an uncorrectable error of a PCI
+   * Express device, and `req`, by which it asks for the device back.
    *
    * @throws {@link OpenbarError} `ERR_NO_DOMAIN`, `ERR_CLOSED`; `ERR_INVALID_ARGUMENT` for another kind.
    *
@@ -72,47 +69,66 @@ export class Interrupts {
    * device.interrupts.info('msix').count // 5 on an 82574L
    * ```
    */
-  info(kind: InterruptKind): InterruptInfo {
-    const index = indexOf(kind)
-    const info = vfioIrqInfo.allocate()
-    info.argsz = vfioIrqInfo.size
-    info.index = index
-    const result = tryIoctl(this.#owner.fd, VFIO_DEVICE_GET_IRQ_INFO, info)
-    if (result === -Errno.EINVAL) return { count: 0, maskable: false }
-    if (result < 0) throw syscallError('ioctl(VFIO_DEVICE_GET_IRQ_INFO)', -result, this.#owner.address)
-    return { count: info.count, maskable: (info.flags & VFIO_IRQ_INFO_MASKABLE) !== 0 }
+  info(kind: InterruptKind | SignalKind): InterruptInfo {
+    return this.#core.info(kind)
   }
 
   /**
-   * Switches interrupts on.
+   * Switches interrupts on: all that were asked for, or none.
    *
-   * @param options.vectors - How many vectors, from 0; 1 by default.
-   * @throws {@link OpenbarError} `ERR_INTERRUPT` when some are on already, the device has too few, or the machine has
-   *   no CPU vectors left; none are on then. `ERR_NO_DOMAIN` when the device has no domain; `ERR_INVALID_ARGUMENT`.
+   * @throws {@link OpenbarError} `ERR_INTERRUPT` when some are on already, the device has too few, the process may not open a
+   *   file descriptor for each, or the CPUs have too few vectors left, with how many could be had. `ERR_NO_DOMAIN` when the
+   *   device has no domain; `ERR_DEVICE_GONE`; `ERR_INVALID_ARGUMENT`.
    *
    * @example
    * ```ts
-   * const { vectors } = device.interrupts.enable('intx')
+   * const { vectors } = device.interrupts.enable('msix', { vectors: 2, reserve: 6 })
    * ```
    */
-  enable(kind: InterruptKind, options: { readonly vectors?: number } = {}): EnabledInterrupts {
-    const index = indexOf(kind)
-    const count = options.vectors ?? 1
-    if (!Number.isInteger(count) || count < 1) throw invalidArgument('vectors', count, 'a positive number of vectors')
-    this.#assertAvailable(kind, count)
-    const vectors = this.#createVectors(kind, index, count)
-    const result = enableVectors(
-      this.#owner.fd,
-      index,
-      vectors.map(({ fd }) => fd),
-    )
-    if (result !== 0) {
-      if (result > 0) disableVectors(this.#owner.fd, index)
-      for (const vector of vectors) vector.close()
-      throw this.#enableError(kind, count, result)
-    }
-    this.#enabled = { kind, vectors: vectors as [InterruptVector, ...InterruptVector[]] }
-    return this.#enabled
+  enable(kind: InterruptKind, options: EnableInterruptsOptions = {}): EnabledInterrupts {
+    const { vectors = 1, reserve = 0 } = options
+    assertInterruptKind(kind)
+    assertCount('vectors', vectors, 1)
+    assertCount('reserve', reserve, 0)
+    this.#core.enable(kind, vectors, reserve)
+    return this.enabled!
+  }
+
+  /**
+   * Switches further vectors on beside those that run, which lose nothing by it. They are numbered on from the last.
+   *
+   * They come out of those reserved first. More than that can be had where {@link InterruptInfo.resizable} says so: of MSI-X, on
+   * newer kernels (6.12 does, 6.1 does not).
+   *
+   * @returns The new ones.
+   * @throws {@link OpenbarError} `ERR_INTERRUPT` when no interrupts are on, too few were reserved and the kernel does not resize,
+   *   and as in {@link Interrupts.enable}. Those that run go on. `ERR_INVALID_ARGUMENT`.
+   *
+   * @example
+   * ```ts
+   * device.interrupts.enable('msix', { vectors: 1, reserve: 4 })
+   * const [receive, transmit] = device.interrupts.add(2) // vectors 1 and 2
+   * ```
+   */
+  add(count: number): readonly InterruptVector[] {
+    assertCount('count', count, 1)
+    return this.#facades(this.#core.add(count))
+  }
+
+  /**
+   * Delivers vectors as if the device had raised them, all at once, for tests. Parked ones lose it.
+   *
+   * @param numbers - The vectors' numbers.
+   * @throws {@link OpenbarError} `ERR_INTERRUPT` when one of them is not on; `ERR_INVALID_ARGUMENT`.
+   *
+   * @example
+   * ```ts
+   * device.interrupts.trigger([0, 2])
+   * ```
+   */
+  trigger(numbers: readonly number[]): void {
+    for (const number of numbers) assertCount('numbers', number, 0)
+    this.#core.trigger(numbers)
   }
 
   /**
@@ -124,86 +140,22 @@ export class Interrupts {
    * ```
    */
   disable(): void {
-    const enabled = this.#enabled
-    if (enabled === undefined) return
-    this.#enabled = undefined
-    // A device that was unplugged refuses; its vectors are closed all the same.
-    disableVectors(this.#owner.fd, INTERRUPT_INDEX[enabled.kind])
-    for (const vector of enabled.vectors) vector.close()
+    this.#core.disable()
   }
 
-  #createVectors(kind: InterruptKind, index: number, count: number): InterruptVector[] {
-    const vectors: InterruptVector[] = []
-    try {
-      for (let number = 0; number < count; number += 1) {
-        const what = `${this.#owner.address}, ${INTERRUPT_NAME[kind]} vector ${number}`
-        const control = (verb: string, act: (fd: Fd<'device'>, index: number, vector: number) => number) => () => {
-          const result = act(this.#owner.fd, index, number)
-          if (result < 0) throw controlError(what, verb, -result)
-        }
-        vectors.push(
-          new InterruptVector(number, {
-            what,
-            mask: control('mask', maskVector),
-            unmask: control('unmask', unmaskVector),
-            trigger: control('trigger', triggerVector),
-            silentBecause: () => (kind === 'intx' ? undefined : this.#owner.silentBecause()),
-          }),
-        )
-      }
-    } catch (error) {
-      for (const vector of vectors) vector.close()
-      throw error
-    }
-    return vectors
-  }
-
-  #assertAvailable(kind: InterruptKind, wanted: number): void {
-    const { address } = this.#owner
-    const { count } = this.info(kind)
-    const problem =
-      this.#enabled !== undefined
-        ? `its ${INTERRUPT_NAME[this.#enabled.kind]} interrupts are on. Switch them off first: interrupts.disable().`
-        : count < wanted
-          ? `it has ${count} ${INTERRUPT_NAME[kind]} vectors, and ${wanted} were asked for.`
-          : undefined
-    if (problem === undefined) return
-    throw new OpenbarError('ERR_INTERRUPT', {
-      message: `${INTERRUPT_NAME[kind]} cannot be switched on for ${address}: ${problem}`,
-      context: { address, kind },
-    })
-  }
-
-  #enableError(kind: InterruptKind, wanted: number, result: number): OpenbarError {
-    const { address } = this.#owner
-    const outOfVectors = result > 0 || result === -Errno.ENOSPC
-    return new OpenbarError('ERR_INTERRUPT', {
-      message: `${INTERRUPT_NAME[kind]} cannot be switched on for ${address} with ${wanted} vectors${result > 0 ? `: only ${result} are to be had` : ''}.`,
-      hint: outOfVectors
-        ? 'The CPUs have no more interrupt vectors to give: ask for fewer, or use a machine with more CPUs.'
-        : kind === 'intx'
-          ? 'Another device on the same interrupt line may be in the way: try MSI or MSI-X.'
-          : undefined,
-      context: { address, kind },
-      ...(result < 0 ? { errno: -result, syscall: 'ioctl(VFIO_DEVICE_SET_IRQS)' } : {}),
+  /** The same object for the same vector, as long as somebody holds it. */
+  #facades(cores: readonly VectorCore[]): InterruptVector[] {
+    return cores.map((core) => {
+      const known = this.#vectors.get(core)
+      if (known !== undefined) return known
+      const vector = new InterruptVector(core, this.#keeper)
+      this.#vectors.set(core, vector)
+      return vector
     })
   }
 }
 
-function indexOf(kind: InterruptKind): number {
-  const index: number | undefined = INTERRUPT_INDEX[kind]
-  if (index === undefined) throw invalidArgument('kind', kind, "'intx', 'msi' or 'msix'")
-  return index
-}
-
-function controlError(what: string, verb: string, errno: number): OpenbarError {
-  if (errno === Errno.ENOTTY || errno === Errno.EINVAL) {
-    return new OpenbarError('ERR_NOT_SUPPORTED', {
-      message: `${what} cannot be ${verb}ed: the kernel does that for INTx only.`,
-      context: { what: `${verb} of ${what}` },
-      errno,
-      syscall: 'ioctl(VFIO_DEVICE_SET_IRQS)',
-    })
-  }
-  return syscallError(`ioctl(VFIO_DEVICE_SET_IRQS, ${verb})`, errno, what)
+function assertCount(argument: string, count: number, least: number): void {
+  if (Number.isSafeInteger(count) && count >= least) return
+  throw invalidArgument(argument, count, least === 0 ? 'whole numbers from 0' : 'a positive number of vectors')
 }
