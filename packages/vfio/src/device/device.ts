@@ -14,7 +14,7 @@ import { Interrupts } from '../interrupts/interrupts.ts'
 import { Region, type RegionOwner } from '../region/region.ts'
 import { type RegionInfo, readRegionInfo } from '../region/region-info.ts'
 import { FileWindow } from '../window/file-window.ts'
-import type { RegisterWindow } from '../window/register-window.ts'
+import type { Revocable } from '../window/revocable.ts'
 import { ConfigAccess } from './config-access.ts'
 import { ConfigGuard } from './config-guard.ts'
 import { giveBackAfter, takeDevice } from './device-binding.ts'
@@ -75,7 +75,7 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
   /** The device's interrupts, all off at first. */
   readonly interrupts: Interrupts
   readonly #binding: Binding | undefined
-  readonly #windows = new Set<RegisterWindow>()
+  readonly #windows = new Set<Revocable>()
   readonly #regions = new Map<number, RegionInfo>()
   readonly #owner: RegionOwner
   /** The domain's side of the device. */
@@ -100,14 +100,15 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
     const device = this
     this.#owner = {
       address: this.address,
+      keeper: this,
       get fd() {
         return device.#reach().attachment.fd
       },
       checkPresence: () => this.#assertPresent(),
-      windowOpened: (window) => this.#windows.add(window),
-      windowClosed: (window) => this.#windows.delete(window),
+      windowOpened: (view) => this.#windows.add(view),
+      windowClosed: (view) => this.#windows.delete(view),
       beforeConfigWrite: (offset, bytes) => this.#reach().guard.beforeWrite(offset, bytes),
-      assertMemoryReachable: (what) => this.#assertMemoryReachable(what),
+      assertMemoryReachable: (region) => this.#assertMemoryReachable(region),
     }
     this.interrupts = new Interrupts({
       address: this.address,
@@ -408,14 +409,14 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
   }
 
   #openConfig(fd: Fd<'device'>): FileWindow {
-    const { fileOffset, size } = readRegionInfo(fd, VFIO_PCI_CONFIG_REGION_INDEX, this.address)
+    const info = readRegionInfo(fd, VFIO_PCI_CONFIG_REGION_INDEX, this.address)
     // Reads of all ones are ordinary in config space, and the presence check itself reads it.
     const owner = {
       checkPresence: () => {},
       windowClosed: () => {},
       beforeWrite: this.#owner.beforeConfigWrite,
     }
-    return new FileWindow(fd, fileOffset, size, `${this.address}, config space`, owner)
+    return new FileWindow(fd, info, { address: this.address, region: 'config space' }, owner)
   }
 
   #beforeReset(): void {
@@ -426,18 +427,20 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
 
   #revokeWindows(which: 'mapped' | 'all' = 'all'): void {
     using windows = new DisposableStack()
-    for (const window of this.#windows) {
-      if (which === 'all' || window.mapped) windows.use(window)
+    for (const view of this.#windows) {
+      if (which !== 'all' && !view.mapped) continue
+      this.#windows.delete(view)
+      windows.adopt(view, (held) => held.revoke())
     }
   }
 
-  #assertMemoryReachable(what: string): void {
+  #assertMemoryReachable(region: string): void {
     const problem = this.#reach().guard.memoryProblem
     if (problem === undefined) return
     throw new OpenbarError('ERR_REGION', {
-      message: `${what} cannot be reached: ${problem}.`,
+      message: `${this.address}, ${region} cannot be reached: ${problem}.`,
       hint: 'Switch decoding on (device.config.command.memorySpaceEnable = true), or bring the device back to D0 (write 0 to the power state in its power management capability).',
-      context: { address: this.address, region: what.slice(this.address.length + 2) },
+      context: { address: this.address, region },
     })
   }
 
