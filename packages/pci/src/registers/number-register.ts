@@ -27,6 +27,10 @@ export abstract class NumberRegister {
     this.info = info
     this.access = access
     this.#kept = ~writeOneToClearMask(info)
+    // Of the object's own, so that a tracer can take their place and give it back without changing the object's shape.
+    const { read, write } = this
+    this.read = read
+    this.write = write
   }
 
   abstract read(): number

@@ -21,8 +21,8 @@ interface Methods {
  * The registers of one binding, which can be switched: to tell tracers of each access, and to refuse all when their memory was
  * taken away.
  *
- * Registers are switched by methods of their own that hide those of their class. Thus the class's methods have nothing to
- * decide, and what V8 learned about them stays true.
+ * A register is switched by putting other methods into it. Thus its usual methods have nothing to decide, and what V8 has
+ * learned about them, and about every call that was not made meanwhile, stays true.
  */
 export class RegisterBank implements RevocationListener {
   readonly #registers: Switchable[] = []
@@ -56,20 +56,17 @@ export class RegisterBank implements RevocationListener {
 
   #switch(): void {
     for (const register of this.#registers) {
-      // In the reverse order of their making: V8 then goes back to the shape that the object had before.
-      Reflect.deleteProperty(register, 'write')
-      Reflect.deleteProperty(register, 'read')
-      const methods = this.#methodsFor(register)
-      if (methods === undefined) continue
-      Object.defineProperty(register, 'read', { value: methods.read, configurable: true })
-      Object.defineProperty(register, 'write', { value: methods.write, configurable: true })
+      const { read, write } = this.#methodsFor(register)
+      register.read = read
+      register.write = write
     }
   }
 
-  #methodsFor(register: Switchable): Methods | undefined {
+  #methodsFor(register: Switchable): Methods {
     const refusing = this.#revoked ? this.#refusing.get(register) : undefined
-    if (this.#sinks.size === 0) return refusing
-    const { read, write } = refusing ?? register
+    const untraced: Methods = refusing ?? Object.getPrototypeOf(register)
+    if (this.#sinks.size === 0) return untraced
+    const { read, write } = untraced
     const tell = (operation: TraceEvent['operation'], value: number | bigint) => {
       const event = traceEvent(operation, register.offset, register.info.width, value, register)
       for (const { sink } of this.#sinks) sink(event)
