@@ -9,7 +9,6 @@ import { openDevice } from '../support/open-device.ts'
 const STATUS = 0x0008
 const RDBAL = 0x2800
 const RDBAH = 0x2804
-const ROM = 6
 
 // BAR 2 of the 82574L: the registers of BAR 0 by an address and a data port (82574 datasheet, 10.2.1).
 const ports = defineRegisters({
@@ -71,15 +70,13 @@ describe.each(backends)('regions on %s', (backend) => {
     })
   })
 
-  it('have 8, 16, 32 and 64-bit access to memory, by methods and arrays', async () => {
+  it('have 32 and 64-bit access to memory, by methods and arrays', async () => {
     await withNic('e1000e', (device) => {
       using window = device.bar(0).map()
       window.write32(RDBAL, 0x1122_3340)
       window.write32(RDBAH, 0x5566_7788)
       expect(window.read64(RDBAL)).toBe(0x5566_7788_1122_3340n)
       expect([window.u32[RDBAL / 4], window.u64[RDBAL / 8]]).toEqual([0x1122_3340, 0x5566_7788_1122_3340n])
-      expect([window.read16(RDBAL), window.read8(RDBAL + 3)]).toEqual([0x3340, 0x11])
-      expect([window.u16[RDBAL / 2], window.u8[RDBAL + 3]]).toEqual([0x3340, 0x11])
       window.write32(RDBAL, 0)
       window.write32(RDBAH, 0)
     })
@@ -106,18 +103,6 @@ describe.each(backends)('regions on %s', (backend) => {
       expect([window.read32(12), whole.read32(12)]).toEqual([0xffff_ffff, entry])
       for (const view of owner.views) view.revoke()
       for (const offset of [0, 0x1000]) await errorOf('ERR_CLOSED', () => window.read32(offset))
-    })
-  })
-
-  it('that are ROM can be read, and say that they cannot be written', async () => {
-    await withNic('e1000e', async (device) => {
-      const region = device.region(ROM)
-      expect(region.size).toBeGreaterThan(0)
-      using rom = region.map()
-      // The signature of an expansion ROM (PCI Firmware 3.0, 5.1.1).
-      expect(rom.read16(0)).toBe(0xaa55)
-      const error = await errorOf('ERR_REGION', () => rom.write32(0, 0))
-      expect(error.message).toContain('ROM can only be read')
     })
   })
 

@@ -6,10 +6,13 @@ import type { RegisterWindow } from './register-window.ts'
 import { windowError, windowGone } from './window-error.ts'
 import type { WindowOwner, WindowPlace } from './window-owner.ts'
 
+/** An index that it does not have, 0xffff, is how a value of ones is noticed. Its elements are never looked at. */
+const PRESENT = new Uint8Array(0xffff)
+
 /**
  * A window over registers that are mapped into this process.
  *
- * Each read compares its result with all ones: that finds a device that was pulled, and it keeps optimised code from
+ * Each read looks whether its result is all ones: that finds a device that was pulled, and it keeps optimised code from
  * dropping a read whose result is not used.
  */
 export class MappedWindow implements RegisterWindow {
@@ -23,6 +26,7 @@ export class MappedWindow implements RegisterWindow {
   readonly #u16: Uint16Array<ArrayBuffer>
   readonly #u32: Uint32Array<ArrayBuffer>
   readonly #u64: BigUint64Array<ArrayBuffer>
+  readonly #present = PRESENT
   readonly #memory: RegisterMemory
 
   constructor(memory: MappedMemory, size: number, place: WindowPlace, owner: WindowOwner) {
@@ -71,47 +75,39 @@ export class MappedWindow implements RegisterWindow {
     return this.#held(this.#u64)
   }
 
-  // The comparison of the product with the offset refuses, in one step, what is misaligned, negative, fractional or
-  // too large; a revoked array has length 0, so it refuses everything. The type is asked for first because a bigint
-  // would throw an error of its own there.
+  // What is seldom is told by reading beyond an array's end, not by a condition of its own: V8 takes bounds checks out of loops,
+  // and cannot do so with code that leaves them. An offset that is misaligned, negative, fractional or too large is no index,
+  // and a revoked array has none. Strings would be taken for numbers, and a bigint would throw an error of its own.
 
   read8(offset: number): number {
-    const array = this.#u8
-    if (typeof offset !== 'number' || offset >>> 0 !== offset || offset >= array.length) this.#refuse(offset, 1)
-    const value = array[offset]!
-    if (value === 0xff) this.#owner.checkPresence()
+    const value = typeof offset === 'number' ? this.#u8[offset] : undefined
+    if (value === undefined) this.#refuse(offset, 1)
+    if (this.#present[value | 0xff00] === undefined) this.#maybeGone(value, 0xff)
     return value
   }
 
   read16(offset: number): number {
-    const array = this.#u16
-    if (typeof offset !== 'number') this.#refuse(offset, 2)
-    const index = offset >>> 1
-    if (index * 2 !== offset || index >= array.length) this.#refuse(offset, 2)
-    const value = array[index]!
-    if (value === 0xffff) this.#owner.checkPresence()
+    const value = typeof offset === 'number' ? this.#u16[offset / 2] : undefined
+    if (value === undefined) this.#refuse(offset, 2)
+    if (this.#present[value] === undefined) this.#maybeGone(value, 0xffff)
     return value
   }
 
   read32(offset: number): number {
-    const array = this.#u32
-    if (typeof offset !== 'number') this.#refuse(offset, 4)
-    const index = offset >>> 2
-    if (index * 4 !== offset || index >= array.length) this.#refuse(offset, 4)
-    const value = array[index]!
-    if (value === 0xffff_ffff) this.#owner.checkPresence()
+    const value = typeof offset === 'number' ? this.#u32[offset / 4] : undefined
+    if (value === undefined) this.#refuse(offset, 4)
+    if (this.#present[value >>> 16] === undefined) this.#maybeGone(value, 0xffff_ffff)
     return value
   }
 
   read64(offset: number): bigint {
-    const array = this.#u64
-    if (typeof offset !== 'number') this.#refuse(offset, 8)
-    const index = offset >>> 3
-    if (index * 8 !== offset || index >= array.length) this.#refuse(offset, 8)
-    const value = array[index]!
+    const value = typeof offset === 'number' ? this.#u64[offset / 8] : undefined
+    if (value === undefined) this.#refuse(offset, 8)
     if (value === 0xffff_ffff_ffff_ffffn) this.#owner.checkPresence()
     return value
   }
+
+  // A write must not read, so it asks for the length. The comparison of the product with the offset refuses all else in one step.
 
   write8(offset: number, value: number): void {
     const array = this.#u8
@@ -164,6 +160,11 @@ export class MappedWindow implements RegisterWindow {
   #held<View>(view: View): View {
     if (this.closed) throw windowGone(this.#place)
     return view
+  }
+
+  /** The upper bits of what was read are ones. */
+  #maybeGone(value: number, allOnes: number): void {
+    if (value === allOnes) this.#owner.checkPresence()
   }
 
   #refuse(offset: number, width: number): never {
