@@ -3,6 +3,7 @@ export { accessError } from './access/access-error.ts'
 export { BufferAccess } from './access/buffer-access.ts'
 export { type ConfigDump, parseConfigDump } from './access/config-dump.ts'
 export type { RegisterAccess } from './access/register-access.ts'
+export type { RegisterMemory, RevocationListener } from './access/register-memory.ts'
 export { SysfsConfigAccess, type SysfsConfigOptions } from './access/sysfs-config-access.ts'
 export { WindowAccess } from './access/window-access.ts'
 export { PciAddress, type PciAddressLike } from './address/pci-address.ts'
@@ -70,7 +71,9 @@ export type {
   RegisterTable,
   RegisterValue,
 } from './registers/register-types.ts'
-export { type TraceEvent, traceAccess } from './registers/trace-access.ts'
+export { traceAccess } from './registers/trace-access.ts'
+export type { TraceEvent, TraceSink } from './registers/trace-event.ts'
+export { traceRegisters } from './registers/trace-registers.ts'
 export { listFunctions } from './sysfs/list-functions.ts'
 export type { PciFunction } from './sysfs/pci-function.ts'
 export { readFunction } from './sysfs/read-function.ts'

@@ -12,7 +12,9 @@ export {
   defineRegisters,
   dumpRegisters,
   type RegisterAccess,
+  type TraceEvent,
   traceAccess,
+  traceRegisters,
 } from '@openbar/pci'
 export { Device, type DeviceOptions } from './device/device.ts'
 export type { DeviceInfo } from './device/device-info.ts'
@@ -23,5 +25,5 @@ export type { InterruptKind, SignalKind } from './interrupts/interrupt-kind.ts'
 export type { InterruptVector, InterruptWaitOptions } from './interrupts/interrupt-vector.ts'
 export type { EnabledInterrupts, EnableInterruptsOptions, Interrupts } from './interrupts/interrupts.ts'
 export type { Region } from './region/region.ts'
-export type { MappableArea, RegionInfo } from './region/region-info.ts'
+export type { MappableArea, RegionCapability, RegionInfo } from './region/region-info.ts'
 export type { RegisterWindow } from './window/register-window.ts'

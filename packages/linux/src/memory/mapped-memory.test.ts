@@ -46,9 +46,11 @@ describe('MappedMemory.anonymous', () => {
     memory.revoke()
   })
 
-  test('gives the same buffer each time', () => {
+  test('gives the same buffer for as long as one of its views is held', () => {
     const memory = MappedMemory.anonymous(PAGE_SIZE)
     expect(memory.buffer).toBe(memory.buffer)
+    const view = new Uint8Array(memory.buffer)
+    expect(memory.buffer).toBe(view.buffer)
     memory.revoke()
   })
 
@@ -256,6 +258,35 @@ describe('what still points at revoked memory', () => {
     `)
     expect({ signal, status }).toEqual({ signal: null, status: 0 })
     expect(stdout).toBe('0\n')
+  })
+
+  test('a buffer that nobody holds is collected, and the next one is of the same memory', () => {
+    const { signal, status, stdout } = runChild(
+      `
+      import { MappedMemory } from '${import.meta.resolve('./mapped-memory.ts')}'
+      const memory = MappedMemory.anonymous(4096)
+      let collected = 0
+      const registry = new FinalizationRegistry(() => { collected += 1 })
+      const touch = (value) => {
+        const bytes = new Uint8Array(memory.buffer)
+        registry.register(bytes.buffer)
+        return (bytes[0] += value)
+      }
+      const sums = []
+      for (let i = 0; i < 5; i += 1) {
+        sums.push(touch(1))
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        gc()
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+      const last = new Uint8Array(memory.buffer)
+      memory.revoke()
+      console.log(sums.join(), collected >= 4, last.length)
+    `,
+      ['--expose-gc'],
+    )
+    expect({ signal, status }).toEqual({ signal: null, status: 0 })
+    expect(stdout).toBe('1,2,3,4,5 true 0\n')
   })
 
   test('a buffer that is collected after its memory was revoked', () => {

@@ -21,6 +21,9 @@ export type MemfdMemory = MappedMemory & { readonly fd: Fd<'file'> }
  *
  * A file must keep its length while it is mapped: pages beyond its end are a fault too. A memfd made here keeps it.
  *
+ * The buffer is made when it is asked for and held weakly: the memory is the same without it, and whoever has to take
+ * memory away must not keep what its users hold from being collected.
+ *
  * @see mmap(2)
  *
  * @example
@@ -39,7 +42,7 @@ export class MappedMemory {
   readonly pageSize: number
   readonly #what: string
   readonly #fd: Fd<'file'> | undefined
-  readonly #buffer: ArrayBuffer
+  #buffer: WeakRef<ArrayBuffer> | undefined
   #revoked = false
 
   private constructor({ address, size, pageSize, what, fd }: Pages) {
@@ -48,7 +51,6 @@ export class MappedMemory {
     this.pageSize = pageSize
     this.#what = what
     this.#fd = fd
-    this.#buffer = viewMemory(address, size)
   }
 
   /**
@@ -146,13 +148,18 @@ export class MappedMemory {
   }
 
   /**
-   * The memory as a buffer, always the same one.
+   * The memory as a buffer: the same one for as long as anybody holds it or a view of it.
    *
    * @throws {@link OpenbarError} `ERR_CLOSED` once it was revoked.
    */
   get buffer(): ArrayBuffer {
     this.#assertHeld()
-    return this.#buffer
+    // There is never more than one, so that revoking can detach all views: another is made only after the last was collected.
+    const held = this.#buffer?.deref()
+    if (held !== undefined) return held
+    const buffer = viewMemory(BigInt(this.address), this.size)
+    this.#buffer = new WeakRef(buffer)
+    return buffer
   }
 
   /**
@@ -180,7 +187,8 @@ export class MappedMemory {
     if (this.#revoked) return
     this.#revoked = true
     // The caller may have transferred the buffer away; then it is detached already, and transferring again would throw.
-    if (!this.#buffer.detached) this.#buffer.transfer()
+    const buffer = this.#buffer?.deref()
+    if (buffer?.detached === false) buffer.transfer()
     try {
       replacePages(BigInt(this.address), this.size, this.#what)
     } finally {

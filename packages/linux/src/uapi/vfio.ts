@@ -45,6 +45,7 @@ export const VFIO_REGION_INFO_FLAG_WRITE = 1 << 1
 export const VFIO_REGION_INFO_FLAG_MMAP = 1 << 2
 export const VFIO_REGION_INFO_FLAG_CAPS = 1 << 3
 export const VFIO_REGION_INFO_CAP_SPARSE_MMAP = 1
+export const VFIO_REGION_INFO_CAP_TYPE = 2
 export const VFIO_REGION_INFO_CAP_MSIX_MAPPABLE = 3
 
 /** Region indexes of a PCI device; 0 to 5 are the BARs. */

@@ -1,6 +1,7 @@
 import { invalidArgument } from '@openbar/linux/errors'
 import { accessError } from './access-error.ts'
 import type { RegisterAccess } from './register-access.ts'
+import type { RegisterMemory } from './register-memory.ts'
 
 /**
  * Registers in ordinary memory: a dump to decode, or a stand-in for a device in a test. Reads and writes share the
@@ -26,6 +27,14 @@ export class BufferAccess implements RegisterAccess {
     this.bytes = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes)
     this.size = this.bytes.byteLength
     this.#view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.size)
+  }
+
+  /** The bytes, when they are aligned as registers are. Nobody takes them away. */
+  get memory(): RegisterMemory | undefined {
+    const { buffer, byteOffset } = this.bytes
+    // Shared memory has other arrays, and is no device's.
+    if (!(buffer instanceof ArrayBuffer) || byteOffset % 8 !== 0) return undefined
+    return { buffer, byteOffset, checkPresence: () => {}, whenRevoked: () => {} }
   }
 
   read8(offset: number): number {

@@ -1,3 +1,5 @@
+import type { RegisterMemory } from './register-memory.ts'
+
 /**
  * Registers that can be read and written by offset: a BAR, a config space, a buffer that stands for one.
  *
@@ -18,6 +20,8 @@
 export interface RegisterAccess {
   /** Bytes that can be reached. */
   readonly size: number
+  /** The registers as memory, where that is what they are and it was not taken away; makes bound registers fast. */
+  readonly memory?: RegisterMemory | undefined
   read8(offset: number): number
   read16(offset: number): number
   /** Unsigned. */

@@ -1,6 +1,7 @@
 import { invalidArgument } from '@openbar/linux/errors'
 import { accessError } from './access-error.ts'
 import type { RegisterAccess } from './register-access.ts'
+import type { RegisterMemory } from './register-memory.ts'
 
 /**
  * A part of another access, with offsets of its own: a capability in config space, a queue's registers in a BAR.
@@ -34,6 +35,18 @@ export class WindowAccess implements RegisterAccess {
     this.#below = below
     this.#start = start
     this.size = size
+  }
+
+  /** The part of the memory below, when it is aligned as registers are. */
+  get memory(): RegisterMemory | undefined {
+    const { memory } = this.#below
+    if (memory === undefined || this.#start % 8 !== 0) return undefined
+    return {
+      buffer: memory.buffer,
+      byteOffset: memory.byteOffset + this.#start,
+      checkPresence: () => memory.checkPresence(),
+      whenRevoked: (listener) => memory.whenRevoked(listener),
+    }
   }
 
   read8(offset: number): number {

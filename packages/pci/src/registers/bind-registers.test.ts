@@ -122,6 +122,8 @@ describe('a bound register', () => {
     regs.CTRL.update({ MODEL: true })
     // @ts-expect-error bigint is for 64 bits
     expect(() => regs.CTRL.write(1n)).toThrow(TypeError)
+    // @ts-expect-error and so in memory
+    expect(() => bindRegisters(sample, new BufferAccess(new Uint8Array(0x60))).CTRL.write(1n)).toThrow(TypeError)
     // @ts-expect-error an array has elements
     void regs.FILTER.read
   })
@@ -137,6 +139,26 @@ describe('a bound register', () => {
     expect(() => regs.CTRL.set('RTS')).toThrow(/field must be a field of CTRL: FD, SPEED/)
     // @ts-expect-error no such field
     expect(() => regs.CTRL.update({ RTS: true })).toThrow(/fields must be a field of CTRL/)
+  })
+})
+
+describe('a register outside of its access', () => {
+  it('can be bound, and refuses to be used', () => {
+    const regs = bindRegisters(sample, new BufferAccess(new Uint8Array(0x20)))
+    regs.TAG.write(1)
+    const outside = expect.objectContaining({ code: 'ERR_OUT_OF_BOUNDS' })
+    expect(() => regs.RING.read()).toThrow(outside)
+    expect(() => regs.RING.write(1n)).toThrow(outside)
+    expect(() => regs.FILTER.at(0).read()).toThrow(outside)
+  })
+})
+
+describe('a read whose result is not used', () => {
+  it('is one access, by whatever method', () => {
+    const { log, regs } = open()
+    regs.STATUS.flush()
+    regs.RING.flush()
+    expect(log).toEqual(['read STATUS 0', 'read RING 0'])
   })
 })
 

@@ -2,8 +2,19 @@ import { invalidArgument } from '@openbar/linux/errors'
 import type { FieldDefinition, RegisterDefinition } from './register-definition.ts'
 
 /** What each register of a table has besides its fields' masks. */
-const RESERVED = ['name', 'offset', 'width', 'access', 'description', 'count', 'stride', 'fields', 'definition']
-const REGISTER_KEYS = ['offset', 'width', 'access', 'description', 'fields', 'count', 'stride']
+const RESERVED = [
+  'name',
+  'offset',
+  'width',
+  'access',
+  'description',
+  'count',
+  'stride',
+  'fields',
+  'readEffect',
+  'definition',
+]
+const REGISTER_KEYS = ['offset', 'width', 'access', 'description', 'fields', 'count', 'stride', 'readEffect']
 const FIELD_KEYS = ['bit', 'bits', 'description', 'access', 'values']
 const KINDS = ['ro', 'wo', 'rw', 'rw1c', 'rw1s', 'rc', 'rcw1c']
 
@@ -11,6 +22,12 @@ const KINDS = ['ro', 'wo', 'rw', 'rw1c', 'rw1s', 'rc', 'rcw1c']
 export function checkRegister(name: string, definition: RegisterDefinition): void {
   const { offset, width = 32, access, count, stride = width / 8, fields = {} } = definition
   checkKeys(name, definition, REGISTER_KEYS)
+  check(
+    ['undefined', 'boolean'].includes(typeof definition.readEffect),
+    `${name}.readEffect`,
+    definition.readEffect,
+    'a boolean',
+  )
   check([8, 16, 32, 64].includes(width), `${name}.width`, width, '8, 16, 32 or 64')
   check(KINDS.includes(access), `${name}.access`, access, `one of ${KINDS.join(', ')}`)
   const multiple = `a multiple of the register's ${width / 8} bytes`

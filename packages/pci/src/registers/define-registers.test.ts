@@ -14,6 +14,23 @@ describe('defineRegisters', () => {
     expect(sample.CTRL.RTS).toBeUndefined()
   })
 
+  it('knows which registers a read changes', () => {
+    const table = defineRegisters({
+      FIFO: { offset: 0, access: 'ro', readEffect: true, description: 'Next word' },
+      COUNT: { offset: 4, access: 'rc', readEffect: false, description: 'Counts on, whatever the datasheet says' },
+    })
+    expect([table.FIFO.readEffect, table.COUNT.readEffect]).toEqual([true, false])
+    expect([sample.CTRL, sample.ERRORS, sample.PENDING].map(({ readEffect }) => readEffect)).toEqual([
+      false,
+      true,
+      true,
+    ])
+    // @ts-expect-error no boolean
+    expect(() => defineRegisters({ A: { offset: 0, access: 'ro', readEffect: 1, description: '' } })).toThrow(
+      /A\.readEffect/,
+    )
+  })
+
   it('describes registers, for documentation', () => {
     expect(sample.FILTER).toMatchObject({ name: 'FILTER', offset: 0x40, width: 32, count: 4, stride: 8, access: 'rw' })
     expect(sample.CTRL.fields.SPEED).toMatchObject({ high: 9, low: 8, description: 'Speed', access: 'rw' })

@@ -51,6 +51,7 @@ function describeRegister(name: string, definition: RegisterDefinition): Registe
     width,
     access: definition.access,
     description: definition.description,
+    readEffect: definition.readEffect ?? (definition.access === 'rc' || definition.access === 'rcw1c'),
     count: definition.count,
     stride: definition.stride ?? width / 8,
     fields: Object.freeze(Object.fromEntries(fields.map((field) => [field.name, field]))),

@@ -5,7 +5,8 @@ import { sample } from '../testing/sample-registers.ts'
 import { decodeFields } from './decode-fields.ts'
 import { dumpRegisters } from './dump-registers.ts'
 import { encodeFields } from './encode-fields.ts'
-import { type TraceEvent, traceAccess } from './trace-access.ts'
+import { traceAccess } from './trace-access.ts'
+import type { TraceEvent } from './trace-event.ts'
 
 describe('dumpRegisters', () => {
   it('decodes what can be read without side effect', () => {

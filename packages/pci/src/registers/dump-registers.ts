@@ -15,7 +15,7 @@ export interface RegisterDump {
 
 /** What {@link dumpRegisters} reads. */
 export interface DumpOptions {
-  /** Whether to read registers that a read clears, too (kinds `rc` and `rcw1c`); `false` when absent. */
+  /** Whether to read registers, too, that a read changes (kinds `rc` and `rcw1c`, `readEffect`); `false` when absent. */
   readonly readClearing?: boolean | undefined
 }
 
@@ -48,7 +48,7 @@ export function dumpRegisters(
 
 function isShown(info: RegisterInfo, options: DumpOptions): boolean {
   if (info.access === 'wo') return false
-  return options.readClearing === true || (info.access !== 'rc' && info.access !== 'rcw1c')
+  return options.readClearing === true || !info.readEffect
 }
 
 function readWidth(access: RegisterAccess, offset: number, width: RegisterInfo['width']): number | bigint {

@@ -6,9 +6,12 @@ import type { RegisterInfo } from './register-types.ts'
 
 type Fields = Readonly<Record<string, AnyFieldValue>>
 
+/** Where values go that were read for the sake of reading: a store cannot be left out, and so neither can the read. */
+const sink = new Uint32Array(new ArrayBuffer(4))
+
 /**
- * A register of up to 32 bits. `read` and `write` are in a class per width, so that each call goes to one method of the
- * access and needs no decision; what changes fields is here.
+ * A register of up to 32 bits. `read` and `write` are in classes for each width, so that they need no decision; what changes
+ * fields is here.
  */
 export abstract class NumberRegister {
   readonly name: string
@@ -24,13 +27,21 @@ export abstract class NumberRegister {
     this.info = info
     this.access = access
     this.#kept = ~writeOneToClearMask(info)
+    // Of the object's own, so that a tracer can take their place and give it back without changing the object's shape.
+    const { read, write } = this
+    this.read = read
+    this.write = write
   }
 
   abstract read(): number
   abstract write(value: number): void
 
+  flush(): void {
+    sink[0] = this.read()
+  }
+
   fields(): Fields {
-    return decodeFields(this.info, this.read())
+    return decodeFields(this.info, this.#look())
   }
 
   writeFields(fields: Fields): void {
@@ -55,8 +66,15 @@ export abstract class NumberRegister {
 
   /** Types forbid this already; from JavaScript, a read-modify-write of the wrong kind would do harm in silence. */
   #current(done: string): number {
-    if (this.info.access === 'rw') return this.read()
+    if (this.info.access === 'rw') return this.#look()
     throw notReadWrite(this.info, done)
+  }
+
+  /** Reads where time does not matter so much, and minds that all ones is what a device that is gone answers. */
+  #look(): number {
+    const value = this.read()
+    if (value === 2 ** this.info.width - 1) this.access.memory?.checkPresence()
+    return value
   }
 
   #mask(field: string): number {

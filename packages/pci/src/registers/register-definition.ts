@@ -53,6 +53,11 @@ export interface RegisterDefinition {
   /** Bits; 32 when absent. */
   readonly width?: RegisterWidth
   readonly access: RegisterKind
+  /**
+   * Whether reading it changes the device, as taking the next word out of a FIFO does: such a read is never left out, and a dump
+   * leaves the register out. `true` of the kinds `rc` and `rcw1c`, `false` of the others when absent.
+   */
+  readonly readEffect?: boolean
   /** What the register is, for documentation and dumps; best with the datasheet's section. */
   readonly description: string
   readonly fields?: Readonly<Record<string, FieldDefinition>>

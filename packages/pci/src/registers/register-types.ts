@@ -54,6 +54,8 @@ export interface RegisterInfo<D extends RegisterDefinition = RegisterDefinition>
   readonly width: RegisterWidth
   readonly access: D['access']
   readonly description: string
+  /** Whether reading it changes the device. */
+  readonly readEffect: boolean
   /** How many there are; `undefined` unless it is an array. */
   readonly count: D extends { readonly count: number } ? number : number | undefined
   /** Bytes from one to the next of an array. */

@@ -20,8 +20,17 @@ export interface BoundRegister<D extends RegisterDefinition> {
 
 /** A register that can be read. */
 export interface ReadableRegister<D extends RegisterDefinition> extends BoundRegister<D> {
-  /** Reads the register: one access of its width. */
+  /**
+   * Reads the register: one access of its width. In optimised code, a read whose result is not used may be left out, unless the
+   * table says that reading has an effect (kinds `rc` and `rcw1c`, or `readEffect`).
+   */
   read(): RegisterValue<D>
+  /**
+   * Reads the register and forgets the value, and is never left out: all writes before it have reached the device then.
+   *
+   * @see PCI Local Bus 3.0, 3.2.5 (posted writes)
+   */
+  flush(): void
   /** Reads the register and takes the value apart. This makes an object: not for hot code. */
   fields(): FieldValues<D>
 }

@@ -1,24 +1,11 @@
 import type { RegisterAccess } from '../access/register-access.ts'
-import { type AnyFieldValue, decodeFields } from './decode-fields.ts'
 import { type LocatedRegister, locateRegisters } from './locate-registers.ts'
 import type { AnyRegisterTable } from './register-types.ts'
-
-/** One access to a register, after it happened. */
-export interface TraceEvent {
-  readonly operation: 'read' | 'write'
-  readonly offset: number
-  /** Bits of the access. */
-  readonly width: 8 | 16 | 32 | 64
-  /** What was read or written. */
-  readonly value: number | bigint
-  /** The register's name, with its index in an array; `undefined` for an offset that the table does not have. */
-  readonly register: string | undefined
-  /** The value field by field; `undefined` unless the access was of the register's width. */
-  readonly fields: Readonly<Record<string, AnyFieldValue>> | undefined
-}
+import { type TraceEvent, type TraceSink, traceEvent } from './trace-event.ts'
 
 /**
- * Puts a tracer before an access: each access goes through as it is, and is then told to `sink`.
+ * Puts a tracer before an access: each access goes through as it is, and is then told to `sink`. To switch tracing on and off
+ * again, see {@link traceRegisters}.
  *
  * @param table - Names the registers; one table out of several that share the access is enough.
  * @param sink - Called synchronously. What it throws goes to the caller of the access.
@@ -31,23 +18,19 @@ export interface TraceEvent {
  * bindRegisters(nic, traced).CTRL.read() // read CTRL 140240
  * ```
  */
-export function traceAccess(
-  access: RegisterAccess,
-  table: AnyRegisterTable,
-  sink: (event: TraceEvent) => void,
-): RegisterAccess {
+export function traceAccess(access: RegisterAccess, table: AnyRegisterTable, sink: TraceSink): RegisterAccess {
   return new TracedAccess(access, table, sink)
 }
 
 class TracedAccess implements RegisterAccess {
   readonly size: number
   readonly #below: RegisterAccess
-  readonly #sink: (event: TraceEvent) => void
+  readonly #sink: TraceSink
   // Two maps, as some devices have one register to read and another to write at the same offset.
   readonly #readable: ReadonlyMap<number, LocatedRegister>
   readonly #writable: ReadonlyMap<number, LocatedRegister>
 
-  constructor(below: RegisterAccess, table: AnyRegisterTable, sink: (event: TraceEvent) => void) {
+  constructor(below: RegisterAccess, table: AnyRegisterTable, sink: TraceSink) {
     this.size = below.size
     this.#below = below
     this.#sink = sink
@@ -94,29 +77,16 @@ class TracedAccess implements RegisterAccess {
 
   #read<Value extends number | bigint>(offset: number, width: TraceEvent['width'], value: Value): Value {
     const register = this.#readable.get(offset) ?? this.#writable.get(offset)
-    this.#sink(describe('read', offset, width, value, register))
+    this.#sink(traceEvent('read', offset, width, value, register))
     return value
   }
 
   #wrote(offset: number, width: TraceEvent['width'], value: number | bigint): void {
     const register = this.#writable.get(offset) ?? this.#readable.get(offset)
-    this.#sink(describe('write', offset, width, value, register))
+    this.#sink(traceEvent('write', offset, width, value, register))
   }
 }
 
 function byOffset(registers: readonly LocatedRegister[]): ReadonlyMap<number, LocatedRegister> {
   return new Map(registers.map((register) => [register.offset, register]))
-}
-
-function describe(
-  operation: TraceEvent['operation'],
-  offset: number,
-  width: TraceEvent['width'],
-  value: number | bigint,
-  register: LocatedRegister | undefined,
-): TraceEvent {
-  const fits = register !== undefined && register.info.width === width
-  // The value is of the type that the width gives it, which is the register's.
-  const fields = fits ? decodeFields(register.info, value as number) : undefined
-  return { operation, offset, width, value, register: register?.name, fields }
 }

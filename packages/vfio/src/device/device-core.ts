@@ -192,7 +192,9 @@ export class DeviceCore {
   revokeViews(which: 'mapped' | 'all' = 'all'): void {
     using steps = new DisposableStack()
     for (const view of this.#views) {
-      if (which === 'all' || view.mapped) steps.defer(() => view.revoke())
+      if (which === 'mapped' && !view.mapped) continue
+      this.#views.delete(view)
+      steps.defer(() => view.revoke())
     }
   }
 
@@ -298,14 +300,14 @@ export class DeviceCore {
   }
 
   #openConfig(fd: Fd<'device'>): FileWindow {
-    const { fileOffset, size } = readRegionInfo(fd, VFIO_PCI_CONFIG_REGION_INDEX, this.address)
+    const info = readRegionInfo(fd, VFIO_PCI_CONFIG_REGION_INDEX, this.address)
     // Reads of all ones are ordinary in config space, and the presence check itself reads it.
     const owner = {
       checkPresence: () => {},
       windowClosed: () => {},
       beforeWrite: (offset: number, bytes: DataView) => this.reach().guard.beforeWrite(offset, bytes),
     }
-    return new FileWindow(fd, fileOffset, size, `${this.address}, config space`, owner)
+    return new FileWindow(fd, info, { address: this.address, region: 'config space' }, owner)
   }
 }
 

@@ -1,12 +1,14 @@
 import {
   Errno,
   type Fd,
+  type InfoCapability,
   infoCapabilities,
   syscallError,
   tryQueryInfo,
   VFIO_DEVICE_GET_REGION_INFO,
   VFIO_REGION_INFO_CAP_MSIX_MAPPABLE,
   VFIO_REGION_INFO_CAP_SPARSE_MMAP,
+  VFIO_REGION_INFO_CAP_TYPE,
   VFIO_REGION_INFO_FLAG_CAPS,
   VFIO_REGION_INFO_FLAG_MMAP,
   VFIO_REGION_INFO_FLAG_READ,
@@ -19,6 +21,17 @@ export interface MappableArea {
   readonly offset: number
   readonly size: number
 }
+
+/** What the kernel adds to a region: a link of its chain of capabilities. */
+export type RegionCapability =
+  /** Only these areas can be mapped. */
+  | { readonly kind: 'sparseMmap'; readonly areas: readonly MappableArea[] }
+  /** What a region of the device's own is: numbers of `linux/vfio.h`, by vendor where the type says so. */
+  | { readonly kind: 'type'; readonly type: number; readonly subtype: number }
+  /** The pages with the MSI-X table may be mapped with the rest. */
+  | { readonly kind: 'msixMappable' }
+  /** One that this package does not know, with its bytes behind the header, up to the end of the kernel's answer. */
+  | { readonly kind: 'unknown'; readonly id: number; readonly version: number; readonly bytes: Uint8Array }
 
 /** What the kernel says of one of a device's regions. */
 export interface RegionInfo {
@@ -34,9 +47,19 @@ export interface RegionInfo {
   readonly mappableAreas: readonly MappableArea[]
   /** Whether the page with the MSI-X table may be mapped with the rest. */
   readonly msixMappable: boolean
+  /** The chain of capabilities, in its order. */
+  readonly capabilities: readonly RegionCapability[]
 }
 
-const ABSENT = { size: 0, fileOffset: 0, readable: false, writable: false, mappableAreas: [], msixMappable: false }
+const ABSENT = {
+  size: 0,
+  fileOffset: 0,
+  readable: false,
+  writable: false,
+  mappableAreas: [],
+  msixMappable: false,
+  capabilities: [],
+}
 
 /**
  * Asks the kernel for one of a device's regions.
@@ -55,8 +78,8 @@ export function readRegionInfo(fd: Fd<'device'>, index: number, address: string)
   }
   const size = Number(info.size)
   const offset = (info.flags & VFIO_REGION_INFO_FLAG_CAPS) === 0 ? 0 : info.cap_offset
-  const capabilities = infoCapabilities(info.bytes, offset)
-  const sparse = capabilities.find(({ id }) => id === VFIO_REGION_INFO_CAP_SPARSE_MMAP)
+  const capabilities = infoCapabilities(info.bytes, offset).map(decodeCapability)
+  const sparse = capabilities.find((capability) => capability.kind === 'sparseMmap')
   const whole = (info.flags & VFIO_REGION_INFO_FLAG_MMAP) === 0 || size === 0 ? [] : [{ offset: 0, size }]
   return {
     index,
@@ -64,9 +87,21 @@ export function readRegionInfo(fd: Fd<'device'>, index: number, address: string)
     fileOffset: Number(info.offset),
     readable: (info.flags & VFIO_REGION_INFO_FLAG_READ) !== 0,
     writable: (info.flags & VFIO_REGION_INFO_FLAG_WRITE) !== 0,
-    mappableAreas: sparse === undefined ? whole : parseSparseAreas(sparse.view),
-    msixMappable: capabilities.some(({ id }) => id === VFIO_REGION_INFO_CAP_MSIX_MAPPABLE),
+    mappableAreas: sparse === undefined ? whole : sparse.areas,
+    msixMappable: capabilities.some(({ kind }) => kind === 'msixMappable'),
+    capabilities,
   }
+}
+
+/** @see linux/vfio.h: `VFIO_REGION_INFO_CAP_…`, each behind a header of 8 bytes */
+export function decodeCapability({ id, version, view }: InfoCapability): RegionCapability {
+  if (id === VFIO_REGION_INFO_CAP_SPARSE_MMAP) return { kind: 'sparseMmap', areas: parseSparseAreas(view) }
+  if (id === VFIO_REGION_INFO_CAP_MSIX_MAPPABLE) return { kind: 'msixMappable' }
+  if (id === VFIO_REGION_INFO_CAP_TYPE && view.byteLength >= 16) {
+    return { kind: 'type', type: view.getUint32(8, true), subtype: view.getUint32(12, true) }
+  }
+  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice(8)
+  return { kind: 'unknown', id, version, bytes }
 }
 
 /** `struct vfio_region_info_cap_sparse_mmap`: nr_areas (u32) at 8, then pairs of offset and size (u64) from 16. */

@@ -1,17 +1,26 @@
 import { type Fd, MappedMemory, OpenbarError, PAGE_SIZE, VFIO_PCI_CONFIG_REGION_INDEX } from '@openbar/linux'
 import { FileWindow } from '../window/file-window.ts'
-import { MappedWindow, type WindowOwner } from '../window/mapped-window.ts'
+import { MappedWindow } from '../window/mapped-window.ts'
 import type { RegisterWindow } from '../window/register-window.ts'
 import type { Revocable } from '../window/revocable.ts'
+import { type SparsePart, SparseWindow } from '../window/sparse-window.ts'
+import { placeName } from '../window/window-error.ts'
+import type { WindowOwner, WindowPlace } from '../window/window-owner.ts'
+import { mappableParts } from './mappable-parts.ts'
+import { readMsixHoles } from './msix-holes.ts'
 import type { MappableArea, RegionInfo } from './region-info.ts'
 
 /** The device's side of a region: where windows are registered, so that they can be taken away. */
-export interface RegionOwner extends WindowOwner {
+export interface RegionOwner {
   readonly address: string
+  /** Throws `ERR_NO_DOMAIN` and `ERR_CLOSED`. */
   readonly fd: Fd<'device'>
-  /** Kept alive by what users hold. */
+  /** Must not be collected while anybody holds a window or one of its arrays. */
   readonly keeper: object
-  windowOpened(window: Revocable): void
+  /** A read returned all ones, which is what a device that is gone answers. Throws when it is. */
+  checkPresence(): void
+  windowOpened(view: Revocable): void
+  windowClosed(view: Revocable): void
   /** Called before config space is written through a window onto it. */
   beforeConfigWrite(offset: number, bytes: DataView): void
   /** Throws `ERR_REGION` while touching the device's memory would end the process. */
@@ -63,16 +72,22 @@ export class Region {
     return this.#info.writable
   }
 
-  /** What of it can be mapped; empty when it can only be read and written. */
+  /** What of it the kernel lets be mapped; empty when it can only be read and written. */
   get mappableAreas(): readonly MappableArea[] {
     return this.#info.mappableAreas
   }
 
+  /** All that the kernel says of it, its chain of capabilities included. */
+  get info(): RegionInfo {
+    return this.#info
+  }
+
   /**
-   * Opens a window onto the region: mapped where the whole region can be, else by reading and writing.
+   * Opens a window onto the region: mapped where it can be, else by reading and writing. A region of which parts can be mapped is
+   * one window too: accesses to those parts go to the device's memory, and all others are system calls.
    *
-   * @throws {@link OpenbarError} `ERR_NO_DOMAIN` when the device has none; `ERR_REGION` for memory while its decoding is
-   *   switched off or the device is not in D0; `ERR_CLOSED`; `ERR_SYSCALL` when the kernel refuses.
+   * @throws {@link OpenbarError} `ERR_NO_DOMAIN` when the device has none; `ERR_REGION` when it does not have the region, and for
+   *   memory while its decoding is switched off or the device is not in D0; `ERR_CLOSED`; `ERR_SYSCALL` when the kernel refuses.
    *
    * @example
    * ```ts
@@ -82,47 +97,88 @@ export class Region {
    */
   map(): RegisterWindow {
     const { fd } = this.#owner
-    const what = `${this.#owner.address}, ${this.name}`
-    const window = this.#mappableAsWhole()
-      ? new MappedWindow(this.#mapMemory(fd, what), this.size, what, this.#owner)
-      : new FileWindow(fd, this.#info.fileOffset, this.size, what, this.#fileOwner())
-    this.#owner.windowOpened(window)
+    this.#assertThere()
+    const window = this.#open(fd, this.#parts(fd))
+    this.#owner.windowOpened(window.view)
     return window
   }
 
-  #mappableAsWhole(): boolean {
-    const { readable, writable, mappableAreas } = this.#info
-    const [area, ...more] = mappableAreas
+  #assertThere(): void {
+    if (this.size > 0) return
+    throw new OpenbarError('ERR_REGION', {
+      message: `${this.#owner.address} has no ${this.name}.`,
+      context: { ...this.#place },
+    })
+  }
+
+  /** What of it to map. */
+  #parts(fd: Fd<'device'>): readonly MappableArea[] {
+    const { readable, writable, mappableAreas, msixMappable, index } = this.#info
     // JavaScript has no read-only arrays: a write to a page without that right would end the process.
-    if (!readable || !writable) return false
-    return area !== undefined && more.length === 0 && area.offset === 0 && area.size === this.size
+    if (!readable || !writable || mappableAreas.length === 0) return []
+    const holes = msixMappable ? [] : readMsixHoles(fd, index, this.#owner.address)
+    return mappableParts(this.size, mappableAreas, holes)
+  }
+
+  #open(fd: Fd<'device'>, parts: readonly MappableArea[]): FileWindow | MappedWindow | SparseWindow {
+    const [first, ...more] = parts
+    if (first === undefined) return this.#file(fd)
+    this.#assertMappable()
+    using mapped = new DisposableStack()
+    const memories = parts.map((part): SparsePart => {
+      const memory = mapped.adopt(this.#mapMemory(fd, part), (each) => each.revoke())
+      return { ...part, memory }
+    })
+    const window =
+      more.length === 0 && first.size === this.size
+        ? new MappedWindow(memories[0]!.memory, this.size, this.#place, this.#owner)
+        : new SparseWindow(memories, this.#file(fd), this.#place, this.#owner)
+    mapped.move()
+    return window
+  }
+
+  #file(fd: Fd<'device'>): FileWindow {
+    return new FileWindow(fd, this.#info, this.#place, this.#fileOwner())
   }
 
   #fileOwner(): WindowOwner {
     const owner = this.#owner
-    if (this.index !== VFIO_PCI_CONFIG_REGION_INDEX) return owner
+    const { keeper } = owner
+    const windowClosed = (view: Revocable) => owner.windowClosed(view)
+    if (this.index !== VFIO_PCI_CONFIG_REGION_INDEX) {
+      const explainFailure = () => owner.assertMemoryReachable(this.name)
+      return { keeper, windowClosed, checkPresence: () => owner.checkPresence(), explainFailure }
+    }
     return {
+      keeper,
+      windowClosed,
       // Reads of all ones are ordinary in config space.
       checkPresence: () => {},
-      windowClosed: (window) => owner.windowClosed(window),
       beforeWrite: (offset, bytes) => owner.beforeConfigWrite(offset, bytes),
     }
   }
 
-  #mapMemory(fd: Fd<'device'>, what: string): MappedMemory {
+  #assertMappable(): void {
     this.#owner.assertMemoryReachable(this.name)
-    if (this.size > 0xffff_ffff) {
-      throw new OpenbarError('ERR_NOT_SUPPORTED', {
-        message: `${what} has ${this.size} bytes; a window reaches 4 GiB.`,
-        context: { what },
-      })
-    }
+    if (this.size <= 0xffff_ffff) return
+    const what = placeName(this.#place)
+    throw new OpenbarError('ERR_NOT_SUPPORTED', {
+      message: `${what} has ${this.size} bytes; a window reaches 4 GiB.`,
+      context: { what },
+    })
+  }
+
+  #mapMemory(fd: Fd<'device'>, { offset, size }: MappableArea): MappedMemory {
     return MappedMemory.fromFd(fd, {
-      offset: this.#info.fileOffset,
-      size: Math.ceil(this.size / PAGE_SIZE) * PAGE_SIZE,
+      offset: this.#info.fileOffset + offset,
+      size: Math.ceil(size / PAGE_SIZE) * PAGE_SIZE,
       readable: true,
       writable: true,
-      what,
+      what: placeName(this.#place),
     })
+  }
+
+  get #place(): WindowPlace {
+    return { address: this.#owner.address, region: this.name }
   }
 }

@@ -1,42 +1,55 @@
-import { type Fd, OpenbarError, preadExactly, pwriteExactly } from '@openbar/linux'
-import type { WindowOwner } from './mapped-window.ts'
+import { type Fd, preadExactly, pwriteExactly } from '@openbar/linux'
+import type { RegionInfo } from '../region/region-info.ts'
+import { FileView } from './file-view.ts'
 import type { RegisterWindow } from './register-window.ts'
-import type { Revocable } from './revocable.ts'
-import { windowError } from './window-error.ts'
+import { noArray, oneWayOnly, placeName, windowError } from './window-error.ts'
+import type { WindowOwner, WindowPlace } from './window-owner.ts'
+
+/** What of a region is needed to read and write it through the device's file. */
+export type FileRegion = Pick<RegionInfo, 'size' | 'fileOffset' | 'readable' | 'writable'>
 
 /**
- * A window over a region that cannot be mapped, such as an I/O port BAR or config space: each access is a read or a
+ * A window over a region that cannot be mapped, such as an I/O port BAR, the ROM or config space: each access is a read or a
  * write of the device's file, which the kernel turns into one access of the same width; 8 bytes of ports or config
  * space into two of 4.
  */
-export class FileWindow implements RegisterWindow, Revocable {
+export class FileWindow implements RegisterWindow {
   readonly mapped = false
   readonly size: number
-  readonly #what: string
+  /** What the device keeps of it. */
+  readonly view = new FileView()
+  readonly #place: WindowPlace
   readonly #fd: Fd<'device'>
-  readonly #fileOffset: number
+  readonly #region: FileRegion
   readonly #owner: WindowOwner
   readonly #buffers = [1, 2, 4, 8].map((width) => new DataView(new ArrayBuffer(width)))
-  #closed = false
 
-  constructor(fd: Fd<'device'>, fileOffset: number, size: number, what: string, owner: WindowOwner) {
-    this.size = size
-    this.#what = what
+  constructor(fd: Fd<'device'>, region: FileRegion, place: WindowPlace, owner: WindowOwner) {
+    this.size = region.size
+    this.#place = place
     this.#fd = fd
-    this.#fileOffset = fileOffset
+    this.#region = region
     this.#owner = owner
   }
 
   get closed(): boolean {
-    return this.#closed
+    return this.view.revoked
+  }
+
+  get u8(): Uint8Array<ArrayBuffer> {
+    throw noArray(this.#place)
+  }
+
+  get u16(): Uint16Array<ArrayBuffer> {
+    throw noArray(this.#place)
   }
 
   get u32(): Uint32Array<ArrayBuffer> {
-    throw new OpenbarError('ERR_REGION', {
-      message: `${this.#what} cannot be mapped into memory, so it has no array.`,
-      hint: 'Use read32 and write32.',
-      context: { address: this.#what.split(', ')[0] ?? '', region: this.#what.split(', ')[1] ?? '' },
-    })
+    throw noArray(this.#place)
+  }
+
+  get u64(): BigUint64Array<ArrayBuffer> {
+    throw noArray(this.#place)
   }
 
   read8(offset: number): number {
@@ -80,13 +93,9 @@ export class FileWindow implements RegisterWindow, Revocable {
   }
 
   close(): void {
-    if (this.#closed) return
-    this.#closed = true
-    this.#owner.windowClosed(this)
-  }
-
-  revoke(): void {
-    this.close()
+    if (this.closed) return
+    this.view.revoke()
+    this.#owner.windowClosed(this.view)
   }
 
   [Symbol.dispose](): void {
@@ -95,27 +104,34 @@ export class FileWindow implements RegisterWindow, Revocable {
 
   #read(offset: number, log2Width: number): DataView {
     const buffer = this.#checked(offset, log2Width)
-    preadExactly(this.#fd, buffer, this.#fileOffset + offset, this.#what)
+    if (!this.#region.readable) throw oneWayOnly(this.#place, 'written')
+    try {
+      preadExactly(this.#fd, buffer, this.#region.fileOffset + offset, placeName(this.#place))
+    } catch (error) {
+      this.#owner.explainFailure?.()
+      throw error
+    }
     if (isAllOnes(buffer)) this.#owner.checkPresence()
     return buffer
   }
 
   #write(offset: number, buffer: DataView): void {
+    if (!this.#region.writable) throw oneWayOnly(this.#place, 'read')
     this.#owner.beforeWrite?.(offset, buffer)
-    pwriteExactly(this.#fd, buffer, this.#fileOffset + offset, this.#what)
+    try {
+      pwriteExactly(this.#fd, buffer, this.#region.fileOffset + offset, placeName(this.#place))
+    } catch (error) {
+      this.#owner.explainFailure?.()
+      throw error
+    }
   }
 
   #checked(offset: number, log2Width: number): DataView {
     const buffer = this.#buffers[log2Width]!
     const width = buffer.byteLength
-    if (
-      this.#closed ||
-      !Number.isSafeInteger(offset) ||
-      offset < 0 ||
-      offset % width !== 0 ||
-      offset + width > this.size
-    ) {
-      throw windowError(this.#what, this.#closed, offset, width, this.size)
+    const { closed } = this
+    if (closed || !Number.isSafeInteger(offset) || offset < 0 || offset % width !== 0 || offset + width > this.size) {
+      throw windowError(this.#place, closed, offset, width, this.size)
     }
     return buffer
   }

@@ -1,102 +1,123 @@
 import type { MappedMemory } from '@openbar/linux'
+import type { RegisterMemory } from '@openbar/pci'
+import { keepAlive } from './keep-alive.ts'
+import { MappedView } from './mapped-view.ts'
 import type { RegisterWindow } from './register-window.ts'
-import type { Revocable } from './revocable.ts'
-import { windowError } from './window-error.ts'
+import { windowError, windowGone } from './window-error.ts'
+import type { WindowOwner, WindowPlace } from './window-owner.ts'
 
-/** What a window tells the device that it belongs to. */
-export interface WindowOwner {
-  /** A read returned all ones, which is what a device that is gone answers. Throws when it is. */
-  checkPresence(): void
-  /** The window was closed. */
-  windowClosed(window: Revocable): void
-  /** Called before a window that reads and writes a file writes; what it throws keeps the write from happening. */
-  beforeWrite?(offset: number, bytes: DataView): void
-}
+/** An index that it does not have, 0xffff, is how a value of ones is noticed. Its elements are never looked at. */
+const PRESENT = new Uint8Array(0xffff)
 
 /**
  * A window over registers that are mapped into this process.
  *
- * Each read compares its result with all ones: that finds a device that was pulled, and it keeps optimised code from
+ * Each read looks whether its result is all ones: that finds a device that was pulled, and it keeps optimised code from
  * dropping a read whose result is not used.
  */
-export class MappedWindow implements RegisterWindow, Revocable {
+export class MappedWindow implements RegisterWindow {
   readonly mapped = true
   readonly size: number
-  readonly #what: string
-  readonly #memory: MappedMemory
+  /** What the device keeps of it. */
+  readonly view: MappedView
+  readonly #place: WindowPlace
   readonly #owner: WindowOwner
-  readonly #u8: Uint8Array
-  readonly #u16: Uint16Array
+  readonly #u8: Uint8Array<ArrayBuffer>
+  readonly #u16: Uint16Array<ArrayBuffer>
   readonly #u32: Uint32Array<ArrayBuffer>
-  readonly #u64: BigUint64Array
+  readonly #u64: BigUint64Array<ArrayBuffer>
+  readonly #present = PRESENT
+  readonly #memory: RegisterMemory
 
-  constructor(memory: MappedMemory, size: number, what: string, owner: WindowOwner) {
+  constructor(memory: MappedMemory, size: number, place: WindowPlace, owner: WindowOwner) {
     this.size = size
-    this.#what = what
-    this.#memory = memory
+    this.view = new MappedView([memory])
+    this.#place = place
     this.#owner = owner
+    const { buffer } = memory
+    keepAlive(owner.keeper, buffer)
     // Elements beyond the region's end, in the last page, are left out.
-    this.#u8 = new Uint8Array(memory.buffer, 0, size)
-    this.#u16 = new Uint16Array(memory.buffer, 0, size >>> 1)
-    this.#u32 = new Uint32Array(memory.buffer, 0, size >>> 2)
-    this.#u64 = new BigUint64Array(memory.buffer, 0, size >>> 3)
+    this.#u8 = new Uint8Array(buffer, 0, size)
+    this.#u16 = new Uint16Array(buffer, 0, size >>> 1)
+    this.#u32 = new Uint32Array(buffer, 0, size >>> 2)
+    this.#u64 = new BigUint64Array(buffer, 0, size >>> 3)
+    const { view } = this
+    this.#memory = {
+      buffer,
+      byteOffset: 0,
+      checkPresence: () => owner.checkPresence(),
+      whenRevoked: (listener) => view.whenRevoked(listener),
+    }
   }
 
   get closed(): boolean {
-    return this.#memory.revoked
+    return this.view.revoked
+  }
+
+  /** What bound registers stand on; `undefined` once it is gone. */
+  get memory(): RegisterMemory | undefined {
+    return this.#gone ? undefined : this.#memory
+  }
+
+  get u8(): Uint8Array<ArrayBuffer> {
+    return this.#held(this.#u8)
+  }
+
+  get u16(): Uint16Array<ArrayBuffer> {
+    return this.#held(this.#u16)
   }
 
   get u32(): Uint32Array<ArrayBuffer> {
-    if (this.closed) throw windowError(this.#what, true, 0, 4, this.size)
-    return this.#u32
+    return this.#held(this.#u32)
   }
 
-  // The comparison of the product with the offset refuses, in one step, what is misaligned, negative, fractional or
-  // too large; a revoked array has length 0, so it refuses everything.
+  get u64(): BigUint64Array<ArrayBuffer> {
+    return this.#held(this.#u64)
+  }
+
+  // What is seldom is told by reading beyond an array's end, not by a condition of its own: V8 takes bounds checks out of loops,
+  // and cannot do so with code that leaves them. An offset that is misaligned, negative, fractional or too large is no index,
+  // and a revoked array has none. Strings would be taken for numbers, and a bigint would throw an error of its own.
 
   read8(offset: number): number {
-    const array = this.#u8
-    if (offset >>> 0 !== offset || offset >= array.length) this.#refuse(offset, 1)
-    const value = array[offset]!
-    if (value === 0xff) this.#owner.checkPresence()
+    const value = typeof offset === 'number' ? this.#u8[offset] : undefined
+    if (value === undefined) this.#refuse(offset, 1)
+    if (this.#present[value | 0xff00] === undefined) this.#maybeGone(value, 0xff)
     return value
   }
 
   read16(offset: number): number {
-    const array = this.#u16
-    const index = offset >>> 1
-    if (index * 2 !== offset || index >= array.length) this.#refuse(offset, 2)
-    const value = array[index]!
-    if (value === 0xffff) this.#owner.checkPresence()
+    const value = typeof offset === 'number' ? this.#u16[offset / 2] : undefined
+    if (value === undefined) this.#refuse(offset, 2)
+    if (this.#present[value] === undefined) this.#maybeGone(value, 0xffff)
     return value
   }
 
   read32(offset: number): number {
-    const array = this.#u32
-    const index = offset >>> 2
-    if (index * 4 !== offset || index >= array.length) this.#refuse(offset, 4)
-    const value = array[index]!
-    if (value === 0xffff_ffff) this.#owner.checkPresence()
+    const value = typeof offset === 'number' ? this.#u32[offset / 4] : undefined
+    if (value === undefined) this.#refuse(offset, 4)
+    if (this.#present[value >>> 16] === undefined) this.#maybeGone(value, 0xffff_ffff)
     return value
   }
 
   read64(offset: number): bigint {
-    const array = this.#u64
-    const index = offset >>> 3
-    if (index * 8 !== offset || index >= array.length) this.#refuse(offset, 8)
-    const value = array[index]!
+    const value = typeof offset === 'number' ? this.#u64[offset / 8] : undefined
+    if (value === undefined) this.#refuse(offset, 8)
     if (value === 0xffff_ffff_ffff_ffffn) this.#owner.checkPresence()
     return value
   }
 
+  // A write must not read, so it asks for the length. The comparison of the product with the offset refuses all else in one step.
+
   write8(offset: number, value: number): void {
     const array = this.#u8
-    if (offset >>> 0 !== offset || offset >= array.length) this.#refuse(offset, 1)
+    if (typeof offset !== 'number' || offset >>> 0 !== offset || offset >= array.length) this.#refuse(offset, 1)
     array[offset] = value
   }
 
   write16(offset: number, value: number): void {
     const array = this.#u16
+    if (typeof offset !== 'number') this.#refuse(offset, 2)
     const index = offset >>> 1
     if (index * 2 !== offset || index >= array.length) this.#refuse(offset, 2)
     array[index] = value
@@ -104,6 +125,7 @@ export class MappedWindow implements RegisterWindow, Revocable {
 
   write32(offset: number, value: number): void {
     const array = this.#u32
+    if (typeof offset !== 'number') this.#refuse(offset, 4)
     const index = offset >>> 2
     if (index * 4 !== offset || index >= array.length) this.#refuse(offset, 4)
     array[index] = value
@@ -111,6 +133,7 @@ export class MappedWindow implements RegisterWindow, Revocable {
 
   write64(offset: number, value: bigint): void {
     const array = this.#u64
+    if (typeof offset !== 'number') this.#refuse(offset, 8)
     const index = offset >>> 3
     if (index * 8 !== offset || index >= array.length) this.#refuse(offset, 8)
     array[index] = value
@@ -119,22 +142,32 @@ export class MappedWindow implements RegisterWindow, Revocable {
   close(): void {
     if (this.closed) return
     try {
-      this.#memory.revoke()
+      this.view.revoke()
     } finally {
-      this.#owner.windowClosed(this)
+      this.#owner.windowClosed(this.view)
     }
-  }
-
-  revoke(): void {
-    this.close()
   }
 
   [Symbol.dispose](): void {
     this.close()
   }
 
+  /** Without elements it is gone too: the caller may have transferred its buffer away. */
+  get #gone(): boolean {
+    return this.closed || this.#u8.length === 0
+  }
+
+  #held<View>(view: View): View {
+    if (this.closed) throw windowGone(this.#place)
+    return view
+  }
+
+  /** The upper bits of what was read are ones. */
+  #maybeGone(value: number, allOnes: number): void {
+    if (value === allOnes) this.#owner.checkPresence()
+  }
+
   #refuse(offset: number, width: number): never {
-    // Without elements it is gone too: the caller may have transferred its buffer away.
-    throw windowError(this.#what, this.closed || this.#u8.length === 0, offset, width, this.size)
+    throw windowError(this.#place, this.#gone, offset, width, this.size)
   }
 }

@@ -16,16 +16,26 @@ import type { RegisterAccess } from '@openbar/pci'
  * ```
  */
 export interface RegisterWindow extends RegisterAccess {
-  /** Whether accesses go straight to the device's memory. Else each is a system call, as for I/O port BARs. */
+  /**
+   * Whether the whole region is mapped, so that every access goes straight to the device's memory. Else those outside its mapped
+   * parts are system calls, as all are for I/O port BARs.
+   */
   readonly mapped: boolean
   /** Whether the window was closed or taken away. */
   readonly closed: boolean
   /**
-   * The registers as 32-bit words, for hot paths: no checks, and a read whose result is not used may be left out.
+   * The registers as bytes, for hot paths: no checks, and optimised code may leave out a read whose result is not used, or read
+   * twice. Where reading has an effect, use the methods.
    *
-   * @throws {@link OpenbarError} `ERR_REGION` when the region cannot be mapped.
+   * @throws {@link OpenbarError} `ERR_REGION` when the region cannot be mapped as a whole; `ERR_CLOSED`.
    */
+  readonly u8: Uint8Array<ArrayBuffer>
+  /** As {@link RegisterWindow.u8}, in 16-bit words. */
+  readonly u16: Uint16Array<ArrayBuffer>
+  /** As {@link RegisterWindow.u8}, in 32-bit words. */
   readonly u32: Uint32Array<ArrayBuffer>
+  /** As {@link RegisterWindow.u8}, in 64-bit words; each access makes a `bigint`. */
+  readonly u64: BigUint64Array<ArrayBuffer>
   /** Gives the window back. Further calls do nothing. */
   close(): void
   [Symbol.dispose](): void

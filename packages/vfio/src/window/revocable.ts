@@ -1,10 +1,10 @@
 /**
- * What a device keeps of a view that it gave out, to take it away. It must not lead to what the user holds: else a device that the
- * user has forgotten could never be collected.
+ * What a device keeps of a window, to take it away. It reaches nothing that the window's users hold, so that what they have
+ * forgotten can be collected.
  */
 export interface Revocable {
-  /** Whether it reaches the device's memory directly, and would end the process when that cannot be reached. */
+  /** Whether it has the device's memory mapped, which must not be touched once the device no longer answers there. */
   readonly mapped: boolean
-  /** Takes the view away. Further calls do nothing. */
+  /** Takes the window away. Further calls do nothing. */
   revoke(): void
 }

@@ -1,28 +1,46 @@
-import { invalidArgument, OpenbarError } from '@openbar/linux'
+import { OpenbarError } from '@openbar/linux'
+import { accessError } from '@openbar/pci'
+import type { WindowPlace } from './window-owner.ts'
 
 /** Why an access was refused: the window is gone, or the access is misaligned or out of bounds. */
-export function windowError(what: string, closed: boolean, offset: number, width: number, size: number): OpenbarError {
-  if (closed) {
-    return new OpenbarError('ERR_CLOSED', {
-      message: `${what}: this window was closed or taken away.`,
-      hint: 'Map the region again: device.bar(n).map().',
-      context: { what },
-    })
-  }
-  if (!Number.isInteger(offset)) return invalidArgument('offset', offset, 'a whole number of bytes')
-  if (offset >= 0 && offset + width <= size && offset % width !== 0) {
-    return new OpenbarError('ERR_MISALIGNED', {
-      message: `${what}: an access of ${width} bytes at offset ${formatOffset(offset)} is not aligned.`,
-      hint: 'Registers are reached only at multiples of their width.',
-      context: { offset, width },
-    })
-  }
-  return new OpenbarError('ERR_OUT_OF_BOUNDS', {
-    message: `${what}: an access of ${width} bytes at offset ${formatOffset(offset)} lies outside its ${size} bytes.`,
-    context: { offset, width, size },
+export function windowError(
+  place: WindowPlace,
+  closed: boolean,
+  offset: number,
+  width: number,
+  size: number,
+): OpenbarError {
+  return closed ? windowGone(place) : accessError(offset, width, size, placeName(place))
+}
+
+/** The window was closed, or its device took it away. */
+export function windowGone(place: WindowPlace): OpenbarError<'ERR_CLOSED'> {
+  const what = placeName(place)
+  return new OpenbarError('ERR_CLOSED', {
+    message: `${what}: this window was closed or taken away.`,
+    hint: 'Map the region again: device.bar(n).map().',
+    context: { what },
   })
 }
 
-function formatOffset(offset: number): string {
-  return Number.isSafeInteger(offset) && offset >= 0 ? `0x${offset.toString(16)}` : String(offset)
+/** Only a region that is mapped as a whole has arrays. */
+export function noArray(place: WindowPlace): OpenbarError<'ERR_REGION'> {
+  return new OpenbarError('ERR_REGION', {
+    message: `${placeName(place)} cannot be mapped into memory as a whole, so it has no array.`,
+    hint: 'Use read32 and write32.',
+    context: { ...place },
+  })
+}
+
+/** What the kernel would refuse, at a region that can only be read, or only be written. */
+export function oneWayOnly(place: WindowPlace, can: 'read' | 'written'): OpenbarError<'ERR_REGION'> {
+  return new OpenbarError('ERR_REGION', {
+    message: `${placeName(place)} can only be ${can}.`,
+    context: { ...place },
+  })
+}
+
+/** A region as it reads in messages. */
+export function placeName({ address, region }: WindowPlace): string {
+  return `${address}, ${region}`
 }

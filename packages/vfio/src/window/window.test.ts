@@ -2,13 +2,23 @@ import { mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { asFd, closeFd, type ErrorCode, isOpenbarError, MappedMemory, openFd } from '@openbar/linux'
+import { bindRegisters, defineRegisters } from '@openbar/pci'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FileWindow } from './file-window.ts'
-import { MappedWindow, type WindowOwner } from './mapped-window.ts'
+import { MappedWindow } from './mapped-window.ts'
 import type { RegisterWindow } from './register-window.ts'
 import type { Revocable } from './revocable.ts'
+import { SparseWindow } from './sparse-window.ts'
+import type { WindowOwner } from './window-owner.ts'
 
 const SIZE = 4096 + 24
+
+const registers = defineRegisters({
+  CTRL: { offset: 0, access: 'rw', description: 'Control', fields: { ON: { bit: 0, description: 'On' } } },
+  CAUSE: { offset: 4, access: 'rc', description: 'Cause' },
+  WIDE: { offset: 8, width: 64, access: 'rw', description: 'Wide' },
+  BEYOND: { offset: 0x10_0000, access: 'rw', description: 'Not there' },
+})
 
 class Owner implements WindowOwner {
   checks = 0
@@ -20,8 +30,12 @@ class Owner implements WindowOwner {
     this.checks += 1
   }
 
-  windowClosed(window: Revocable): void {
-    this.closed.push(window)
+  windowClosed(view: Revocable): void {
+    this.closed.push(view)
+  }
+
+  explainFailure(): void {
+    if (this.refuses) throw new Error('because')
   }
 
   beforeWrite(offset: number, bytes: DataView): void {
@@ -40,6 +54,15 @@ function codeOf(call: () => unknown): ErrorCode | 'nothing' {
   return 'nothing'
 }
 
+const place = { address: '0000:00:02.0', region: 'BAR 0' }
+
+/** A window over a file of zeros, from byte 512 on. */
+function fileWindow(access = { readable: true, writable: true }): FileWindow {
+  const path = join(directory, 'region')
+  writeFileSync(path, new Uint8Array(SIZE + 512))
+  return new FileWindow(openFd<'device'>(path), { fileOffset: 512, size: SIZE, ...access }, place, owner)
+}
+
 let directory: string
 let owner: Owner
 beforeEach(() => {
@@ -51,17 +74,29 @@ afterEach(() => rmSync(directory, { recursive: true }))
 const makers = [
   {
     name: 'MappedWindow',
-    make: (): RegisterWindow => new MappedWindow(MappedMemory.anonymous(8192), SIZE, '0000:00:02.0, BAR 0', owner),
+    make: (): TestedWindow => new MappedWindow(MappedMemory.anonymous(8192), SIZE, place, owner),
   },
   {
     name: 'FileWindow',
-    make: (): RegisterWindow => {
-      const path = join(directory, 'region')
-      writeFileSync(path, new Uint8Array(SIZE + 512))
-      return new FileWindow(openFd<'device'>(path), 512, SIZE, '0000:00:02.0, BAR 0', owner)
+    make: (): TestedWindow => fileWindow(),
+  },
+  {
+    name: 'SparseWindow, in its mapped part',
+    make: (): TestedWindow => {
+      const part = { offset: 0, size: SIZE, memory: MappedMemory.anonymous(8192) }
+      return new SparseWindow([part], fileWindow(), place, owner)
+    },
+  },
+  {
+    name: 'SparseWindow, outside its mapped part',
+    make: (): TestedWindow => {
+      const part = { offset: 8192, size: 4096, memory: MappedMemory.anonymous(4096) }
+      return new SparseWindow([part], fileWindow(), place, owner)
     },
   },
 ]
+
+type TestedWindow = RegisterWindow & { readonly view: Revocable }
 
 describe.each(makers)('$name', ({ make }) => {
   it('reads what it wrote, in every width, little-endian', () => {
@@ -104,6 +139,29 @@ describe.each(makers)('$name', ({ make }) => {
     }
   })
 
+  it.each(['0', '8', 8n, null, undefined, {}, [8], true, Symbol('8')])('refuses what is no number: %s', (given) => {
+    const window = make()
+    const offset = given as number
+    for (const call of [
+      () => window.read8(offset),
+      () => window.read16(offset),
+      () => window.read32(offset),
+      () => window.read64(offset),
+      () => window.write8(offset, 0),
+      () => window.write16(offset, 0),
+      () => window.write32(offset, 0),
+      () => window.write64(offset, 0n),
+    ]) {
+      expect(codeOf(call)).toBe('ERR_INVALID_ARGUMENT')
+    }
+  })
+
+  it('takes the offset -0 for 0', () => {
+    const window = make()
+    window.write32(-0, 7)
+    expect(window.read32(-0)).toBe(7)
+  })
+
   it('refuses misaligned and fractional offsets', () => {
     const window = make()
     expect(codeOf(() => window.read16(1))).toBe('ERR_MISALIGNED')
@@ -132,7 +190,7 @@ describe.each(makers)('$name', ({ make }) => {
     window.close()
     window.close()
     expect(window.closed).toBe(true)
-    expect(owner.closed).toEqual([window])
+    expect(owner.closed).toEqual([window.view])
     expect(codeOf(() => window.read32(0))).toBe('ERR_CLOSED')
     expect(codeOf(() => window.write8(0, 1))).toBe('ERR_CLOSED')
     expect(() => window.read32(0)).toThrow('0000:00:02.0, BAR 0')
@@ -140,9 +198,63 @@ describe.each(makers)('$name', ({ make }) => {
 })
 
 describe('MappedWindow', () => {
+  it('has arrays of every width that stop at the end of the region', () => {
+    const window = new MappedWindow(MappedMemory.anonymous(8192), SIZE, place, owner)
+    window.u64[1] = 0x8877_6655_4433_2211n
+    expect([window.u8[8], window.u16[4], window.u32[2]]).toEqual([0x11, 0x2211, 0x4433_2211])
+    expect([window.u8, window.u16, window.u32, window.u64].map(({ byteLength }) => byteLength)).toEqual(
+      Array.from({ length: 4 }, () => SIZE),
+    )
+  })
+
+  it('carries bound registers, and refuses their accesses when it was taken away', () => {
+    const window = new MappedWindow(MappedMemory.anonymous(8192), SIZE, place, owner)
+    const regs = bindRegisters(registers, window)
+    const { CAUSE, CTRL, WIDE } = regs
+    CTRL.write(0x1234)
+    expect([CTRL.read(), window.read32(0)]).toEqual([0x1234, 0x1234])
+    window.view.revoke()
+    for (const call of [
+      () => CTRL.read(),
+      () => CTRL.write(1),
+      () => CTRL.flush(),
+      () => CTRL.set(1),
+      () => CAUSE.read(),
+      () => WIDE.read(),
+      () => WIDE.write(1n),
+      () => regs.BEYOND.read(),
+      () => bindRegisters(registers, window).CTRL.read(),
+    ]) {
+      expect(codeOf(call)).toBe('ERR_CLOSED')
+    }
+  })
+
+  it('refuses reads of bound registers, and loses their writes, when the caller transferred its buffer', () => {
+    const window = new MappedWindow(MappedMemory.anonymous(8192), SIZE, place, owner)
+    const { CTRL, CAUSE } = bindRegisters(registers, window)
+    const stolen = new Uint32Array(window.u32.buffer.transfer())
+    expect([codeOf(() => CTRL.read()), codeOf(() => CAUSE.read())]).toEqual(['ERR_CLOSED', 'ERR_CLOSED'])
+    CTRL.write(7)
+    expect(stolen[0]).toBe(0)
+    window.close()
+  })
+
+  it('asks for the presence of a device whose register is all ones, where time does not matter', () => {
+    const window = new MappedWindow(MappedMemory.anonymous(8192), SIZE, place, owner)
+    const { CTRL, WIDE } = bindRegisters(registers, window)
+    CTRL.write(0xffff_ffff)
+    WIDE.write(-1n)
+    CTRL.read()
+    expect(owner.checks).toBe(0)
+    CTRL.fields()
+    CTRL.set(1)
+    WIDE.fields()
+    expect(owner.checks).toBe(3)
+  })
+
   it('says that it was taken away when the caller has transferred its buffer, and still closes', () => {
     const memory = MappedMemory.anonymous(4096)
-    const window = new MappedWindow(memory, 4096, 'BAR 0', owner)
+    const window = new MappedWindow(memory, 4096, place, owner)
     const stolen = new Uint32Array(memory.buffer.transfer())
     expect(codeOf(() => window.read32(0))).toBe('ERR_CLOSED')
     window.close()
@@ -152,7 +264,7 @@ describe('MappedWindow', () => {
   })
 
   it('has an array that becomes empty when it is closed', () => {
-    const window = new MappedWindow(MappedMemory.anonymous(4096), 4096, 'BAR 0', owner)
+    const window = new MappedWindow(MappedMemory.anonymous(4096), 4096, place, owner)
     const words = window.u32
     words[1] = 7
     expect(window.read32(4)).toBe(7)
@@ -179,16 +291,75 @@ describe('FileWindow', () => {
 
   it('has no array, and says what to use', () => {
     const window = makers[1]!.make()
-    expect(() => window.u32).toThrow('read32')
+    for (const array of ['u8', 'u16', 'u32', 'u64'] as const) expect(() => window[array]).toThrow('read32')
+    expect(() => window.u32).toThrow(expect.objectContaining({ code: 'ERR_REGION', context: place }))
+  })
+
+  it('refuses to write what can only be read, and to read what can only be written, without asking the kernel', () => {
+    const rom = fileWindow({ readable: true, writable: false })
+    expect(rom.read32(0)).toBe(0)
+    expect(() => rom.write32(0, 1)).toThrow('0000:00:02.0, BAR 0 can only be read.')
+    expect(codeOf(() => rom.write8(0, 1))).toBe('ERR_REGION')
+    expect(owner.writes).toEqual([])
+    const port = fileWindow({ readable: false, writable: true })
+    port.write32(0, 1)
+    expect(() => port.read32(0)).toThrow('can only be written')
+  })
+
+  it('lets its owner say why the kernel refused', () => {
+    const path = join(directory, 'short')
+    writeFileSync(path, new Uint8Array(8))
+    const region = { fileOffset: 0, size: 64, readable: true, writable: true }
+    const window = new FileWindow(openFd<'device'>(path), region, place, owner)
+    expect(() => window.read32(16)).toThrow(/EIO/)
+    owner.refuses = true
+    expect(() => window.read32(16)).toThrow('because')
   })
 
   it('names the errno of a file that cannot be written', () => {
     const path = join(directory, 'read-only')
     writeFileSync(path, new Uint8Array(64))
     const fd = asFd<'device'>(openSync(path, 'r'))
-    const window = new FileWindow(fd, 0, 64, 'BAR 1', owner)
+    const window = new FileWindow(fd, { fileOffset: 0, size: 64, readable: true, writable: true }, place, owner)
     expect(window.read32(0)).toBe(0)
-    expect(() => window.write32(0, 1)).toThrow(/pwrite on BAR 1 failed: EBADF/)
+    expect(() => window.write32(0, 1)).toThrow(/pwrite on 0000:00:02.0, BAR 0 failed: EBADF/)
     closeFd(fd)
+  })
+})
+
+describe('SparseWindow', () => {
+  const make = () => {
+    const memory = MappedMemory.anonymous(4096)
+    return { memory, window: new SparseWindow([{ offset: 4096, size: 24, memory }], fileWindow(), place, owner) }
+  }
+
+  it('goes to memory for what is mapped, and to the file for all else', () => {
+    const { memory, window } = make()
+    window.write32(4092, 0x1111)
+    window.write32(4096, 0x2222)
+    expect([window.read32(4092), window.read32(4096)]).toEqual([0x1111, 0x2222])
+    expect(new Uint32Array(memory.buffer)[0]).toBe(0x2222)
+    expect(owner.writes).toEqual(['4092: 11110000'])
+    window.close()
+  })
+
+  it('says that it is gone when the caller transferred the buffer of a part', () => {
+    const { memory, window } = make()
+    memory.buffer.transfer()
+    expect(codeOf(() => window.read32(4096))).toBe('ERR_CLOSED')
+    expect(codeOf(() => window.write32(4096, 1))).toBe('ERR_CLOSED')
+    expect(window.read32(0)).toBe(0)
+    window.close()
+    expect(memory.revoked).toBe(true)
+  })
+
+  it('has no arrays, and no memory for bound registers, which work all the same', () => {
+    const { window } = make()
+    expect(codeOf(() => window.u32)).toBe('ERR_REGION')
+    const { CTRL } = bindRegisters(registers, window)
+    CTRL.write(5)
+    expect(CTRL.read()).toBe(5)
+    window.close()
+    expect(codeOf(() => CTRL.write(5))).toBe('ERR_CLOSED')
   })
 })

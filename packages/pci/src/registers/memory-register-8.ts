@@ -1,0 +1,41 @@
+import type { RegisterAccess } from '../access/register-access.ts'
+import type { RegisterMemory } from '../access/register-memory.ts'
+import { Register8 } from './register-8.ts'
+import type { RegisterInfo } from './register-types.ts'
+
+/**
+ * A register of 8 bits in memory: `read` and `write` are one load and one store. Its array has one element, so that the index is
+ * a constant; once the memory is gone it has none, and the access says why.
+ */
+export class MemoryRegister8 extends Register8 {
+  protected readonly cell: Uint8Array
+
+  constructor(info: RegisterInfo, name: string, offset: number, access: RegisterAccess, memory: RegisterMemory) {
+    super(info, name, offset, access)
+    this.cell = new Uint8Array(memory.buffer, memory.byteOffset + offset, 1)
+  }
+
+  override read(): number {
+    const value = this.cell[0]
+    return value === undefined ? super.read() : value
+  }
+
+  override write(value: number): void {
+    this.cell[0] = value
+  }
+}
+
+/**
+ * The same, for a register whose reading has an effect. The optimiser leaves out a load that is not used, and repeats one that
+ * comes to naught; it does neither when the value was stored.
+ */
+export class MemoryEffectRegister8 extends MemoryRegister8 {
+  protected readonly seen = new Uint8Array(new ArrayBuffer(1))
+
+  override read(): number {
+    const value = this.cell[0]
+    if (value === undefined) return super.read()
+    this.seen[0] = value
+    return value
+  }
+}
