@@ -3,16 +3,29 @@ import {
   type Fd,
   invalidArgument,
   OpenbarError,
-  syscallError,
-  tryIoctl,
-  VFIO_DEVICE_RESET,
   VFIO_PCI_CONFIG_REGION_INDEX,
   VFIO_PCI_ROM_REGION_INDEX,
 } from '@openbar/linux'
 import { type Binding, ConfigSpace, PciAddress, type PciAddressLike } from '@openbar/pci'
+import { DmaBuf, type DmaBufOptions } from '../features/dma-buf.ts'
+import { DmaLogging } from '../features/dma-logging.ts'
+import type { FeatureOwner } from '../features/feature-owner.ts'
+import { type FeatureName, type FeatureSupport, readFeatures } from '../features/feature-support.ts'
+import type { IoEventOptions } from '../features/io-event.ts'
+import { IoEventFd } from '../features/io-event-fd.ts'
+import { Migration } from '../features/migration.ts'
+import type { Revocable } from '../features/revocable.ts'
+import { setVfToken } from '../features/vf-token.ts'
 import { Interrupts } from '../interrupts/interrupts.ts'
+import { LowPower } from '../power/low-power.ts'
+import { Power } from '../power/power.ts'
 import { Region, type RegionOwner } from '../region/region.ts'
 import { type RegionInfo, readRegionInfo } from '../region/region-info.ts'
+import { resetFunction } from '../reset/function-reset.ts'
+import { resetBus } from '../reset/hot-reset.ts'
+import { type HotResetInfo, readHotResetInfo } from '../reset/hot-reset-info.ts'
+import { type ResetMethods, readResetMethods } from '../reset/reset-methods.ts'
+import type { ResetOwner } from '../reset/reset-owner.ts'
 import { FileWindow } from '../window/file-window.ts'
 import type { RegisterWindow } from '../window/register-window.ts'
 import { ConfigAccess } from './config-access.ts'
@@ -21,6 +34,7 @@ import { giveBackAfter, takeDevice } from './device-binding.ts'
 import { type DeviceInfo, readDeviceInfo } from './device-info.ts'
 import { inTurn } from './in-turn.ts'
 import { locateDevice } from './locate-device.ts'
+import { noteOpenDevice } from './open-devices.ts'
 
 /** How to open a device. */
 export interface DeviceOptions {
@@ -46,6 +60,7 @@ interface Access {
   readonly guard: ConfigGuard
 }
 
+const COMMAND = 0x04
 const CLASS_AND_REVISION = 0x08
 const ALL_ONES = 0xffff_ffff
 
@@ -74,8 +89,18 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
   readonly cdev: string | undefined
   /** The device's interrupts, all off at first. */
   readonly interrupts: Interrupts
+  /** The device's power states, and low power. */
+  readonly power: Power
+  /** Moving the device's inner state to another machine, where it can do that. */
+  readonly migration: Migration
+  /** Letting the device write down its own DMA, where it can do that. */
+  readonly dmaLogging: DmaLogging
   readonly #binding: Binding | undefined
   readonly #windows = new Set<RegisterWindow>()
+  /** What goes with the windows, and is none. */
+  readonly #views = new Set<Revocable>()
+  readonly #lowPower: LowPower
+  readonly #features: FeatureOwner
   readonly #regions = new Map<number, RegionInfo>()
   readonly #owner: RegionOwner
   /** The domain's side of the device. */
@@ -85,6 +110,7 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
   #access: Access | undefined
   #closing: Promise<void> | undefined
   #closed = false
+  #leaveList: () => void = () => {}
 
   private constructor(location: Attachable, binding: Binding | undefined, addressBits: number) {
     this.address = location.address
@@ -116,6 +142,30 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
       },
       silentBecause: () => this.#silentBecause(),
     })
+    this.#lowPower = new LowPower(this.address)
+    this.power = new Power({
+      address: this.address,
+      get fd() {
+        return device.#reach().attachment.fd
+      },
+      get config() {
+        return device.config.access
+      },
+      keeper: this,
+      lowPower: this.#lowPower,
+      quiesce: (reason) => this.#quiesce(reason).dispose(),
+    })
+    this.#features = {
+      address: this.address,
+      get fd() {
+        return device.#reach().attachment.fd
+      },
+      keeper: this,
+      windowOpened: (view) => this.#views.add(view),
+      windowClosed: (view) => this.#views.delete(view),
+    }
+    this.migration = new Migration(this.#features)
+    this.dmaLogging = new DmaLogging(this.#features)
   }
 
   /**
@@ -161,7 +211,7 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
    * @throws {@link OpenbarError} `ERR_NO_DOMAIN`, `ERR_CLOSED`.
    */
   get domain(): Domain {
-    return this.#reach().attachment.domain
+    return this.#joined().attachment.domain
   }
 
   /**
@@ -310,31 +360,124 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
   }
 
   /**
-   * Resets the function by the best way that the kernel has for it. Interrupts are switched off and every window is
-   * taken away before: map again afterwards.
+   * Resets the function by the best way that the kernel has for it. Interrupts are switched off, every window is taken away and DMA
+   * is stopped before; afterwards the device is in D0, and its command register reads as it did: map again, and switch interrupts
+   * on again.
    *
    * Devices differ in what a reset does to their registers; program each of them anew.
    *
-   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` when there is no way to reset it; `ERR_SYSCALL` when the kernel
-   *   fails to; `ERR_NO_DOMAIN`, `ERR_CLOSED`.
+   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` when there is no way to reset it, with nothing changed; `ERR_SYSCALL` when the
+   *   kernel fails to: the device is quiet then; `ERR_NO_DOMAIN`, `ERR_CLOSED`, `ERR_LOW_POWER`.
    *
    * @example
    * ```ts
-   * if (device.info.resettable) device.reset()
+   * if (device.resetMethods.function) device.reset()
    * ```
    */
   reset(): void {
+    resetFunction(this.#resetOwner())
+  }
+
+  /**
+   * How the device can be reset.
+   *
+   * @throws {@link OpenbarError} `ERR_NO_DOMAIN`, `ERR_CLOSED`, `ERR_LOW_POWER`.
+   */
+  get resetMethods(): ResetMethods {
     const { info, attachment } = this.#reach()
-    if (!info.resettable) {
-      throw new OpenbarError('ERR_NOT_SUPPORTED', {
-        message: `${this.address} cannot be reset: the kernel knows no way for this function alone.`,
-        hint: "Use the device's own reset bit, or reset the bus that it is on.",
-        context: { what: 'function reset' },
-      })
-    }
-    this.#beforeReset()
-    const result = tryIoctl(attachment.fd, VFIO_DEVICE_RESET)
-    if (result < 0) throw syscallError('ioctl(VFIO_DEVICE_RESET)', -result, this.address)
+    return readResetMethods(attachment.fd, this.address, info.resettable)
+  }
+
+  /**
+   * What {@link Device.hotReset} would reset, and whose that is. Changes nothing.
+   *
+   * @throws {@link OpenbarError} `ERR_NO_DOMAIN`, `ERR_CLOSED`, `ERR_LOW_POWER`; `ERR_SYSCALL`.
+   *
+   * @example
+   * ```ts
+   * for (const { address, owned } of device.hotResetInfo().devices) console.log(address, owned)
+   * ```
+   */
+  hotResetInfo(): HotResetInfo {
+    return readHotResetInfo(this.#reach().attachment.fd, this.address)
+  }
+
+  /**
+   * Resets the device's bus or slot, and with it every device there, all of which have to be this program's. Each that is open here
+   * is made ready as {@link Device.reset} does it, whichever object drives it, and has its command register back afterwards.
+   *
+   * @returns What was reset.
+   * @throws {@link OpenbarError} `ERR_RESET_SCOPE` naming the devices that are not this program's; `ERR_NOT_SUPPORTED` where no
+   *   bus can be reset; nothing is changed then. `ERR_SYSCALL` when the kernel fails to: the devices are quiet then.
+   *   `ERR_NO_DOMAIN`, `ERR_CLOSED`, `ERR_LOW_POWER`.
+   *
+   * @example
+   * ```ts
+   * if (device.hotResetInfo().possible) device.hotReset()
+   * ```
+   */
+  hotReset(): HotResetInfo {
+    return resetBus(this.#resetOwner())
+  }
+
+  /**
+   * The features of VFIO that the device has, as the kernel answers when asked.
+   *
+   * @throws {@link OpenbarError} `ERR_NO_DOMAIN`, `ERR_CLOSED`, `ERR_LOW_POWER`.
+   *
+   * @example
+   * ```ts
+   * device.features.lowPowerEntry.set
+   * ```
+   */
+  get features(): Readonly<Record<FeatureName, FeatureSupport>> {
+    return readFeatures(this.#reach().attachment.fd, this.address)
+  }
+
+  /**
+   * Has the kernel write a value to a register whenever an eventfd is signalled.
+   *
+   * @throws {@link OpenbarError} `ERR_REGION` when the kernel does not do that there, as in the MSI-X table, or has the same write
+   *   already; `ERR_OUT_OF_BOUNDS`, `ERR_MISALIGNED`, `ERR_INVALID_ARGUMENT`; `ERR_NO_DOMAIN`, `ERR_CLOSED`, `ERR_LOW_POWER`.
+   *
+   * @example
+   * ```ts
+   * using doorbell = device.ioeventfd({ region: 0, offset: 0x3818, width: 32, value: 0 })
+   * ```
+   */
+  ioeventfd(options: IoEventOptions): IoEventFd {
+    return new IoEventFd(this.#features, options)
+  }
+
+  /**
+   * Gives a part of a BAR out as a dma-buf, where the kernel does that (from Linux 6.19 on).
+   *
+   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` where it does not; `ERR_REGION`, `ERR_INVALID_ARGUMENT`; `ERR_NO_DOMAIN`,
+   *   `ERR_CLOSED`, `ERR_LOW_POWER`.
+   *
+   * @example
+   * ```ts
+   * using memory = device.exportDmaBuf({ region: 2 })
+   * ```
+   */
+  exportDmaBuf(options: DmaBufOptions): DmaBuf {
+    return new DmaBuf(this.#features, options)
+  }
+
+  /**
+   * Sets the secret by which those who open the device's virtual functions show that they and the device's user trust each other.
+   *
+   * @param uuid - Such as `crypto.randomUUID()` gives.
+   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` when the device has no virtual functions; `ERR_INVALID_ARGUMENT`;
+   *   `ERR_NO_DOMAIN`, `ERR_CLOSED`, `ERR_LOW_POWER`.
+   *
+   * @example
+   * ```ts
+   * device.setVfToken('2ab74924-c335-45f4-9b16-8569e5b08258')
+   * ```
+   */
+  setVfToken(uuid: string): void {
+    setVfToken(this.#reach().attachment.fd, this.address, uuid)
   }
 
   /**
@@ -378,9 +521,11 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
       const config = this.#openConfig(attachment.fd)
       const guard = new ConfigGuard(config, {
         beforeMemoryGoes: () => this.#revokeWindows('mapped'),
-        beforeReset: () => this.#beforeReset(),
+        // The kernel stops DMA, and puts the command register back, by itself.
+        beforeReset: () => this.#quiesce('it was reset', false).dispose(),
       })
       this.#access = { attachment, info, config, guard }
+      this.#leaveList = noteOpenDevice(this.address, { beforeReset: (reason) => this.#beforeReset(reason) })
     } catch (error) {
       attachment.detach()
       throw error
@@ -396,14 +541,11 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
     if (access === undefined) return steps
     steps.defer(() => {
       this.#access = undefined
+      this.#leaveList()
     })
     steps.defer(() => access.config.close())
-    steps.defer(() => {
-      // A device that is gone has no DMA to stop.
-      if (isPresent(access)) this.config.command.busMasterEnable = false
-    })
-    steps.defer(() => this.interrupts.disable())
-    steps.defer(() => this.#revokeWindows())
+    steps.use(this.#quiesce())
+    steps.defer(() => this.#lowPower.leave())
     return steps
   }
 
@@ -418,16 +560,49 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
     return new FileWindow(fd, fileOffset, size, `${this.address}, config space`, owner)
   }
 
-  #beforeReset(): void {
-    using steps = new DisposableStack()
-    steps.defer(() => this.interrupts.disable())
+  /** The steps to make the device quiet: views, then interrupts, then DMA; taken when the stack is disposed of. */
+  #quiesce(reason?: string, stopDma = true): DisposableStack {
+    const steps = new DisposableStack()
+    const access = this.#access
+    if (access === undefined) return steps
+    steps.defer(() => {
+      // A device that is gone has no DMA to stop.
+      if (stopDma && isPresent(access)) this.config.command.busMasterEnable = false
+    })
+    steps.defer(() => this.interrupts.end(reason))
     steps.defer(() => this.#revokeWindows())
+    return steps
+  }
+
+  #beforeReset(reason: string): () => void {
+    this.#lowPower.leave()
+    const { config } = this.#reach()
+    const command = config.read16(COMMAND)
+    this.#quiesce(reason).dispose()
+    return () => {
+      if (config.read16(COMMAND) !== command) config.write16(COMMAND, command)
+    }
+  }
+
+  #resetOwner(): ResetOwner {
+    const { attachment, info } = this.#reach()
+    return {
+      address: this.address,
+      fd: attachment.fd,
+      resettable: info.resettable,
+      beforeReset: (reason) => this.#beforeReset(reason),
+    }
   }
 
   #revokeWindows(which: 'mapped' | 'all' = 'all'): void {
-    using windows = new DisposableStack()
+    using steps = new DisposableStack()
     for (const window of this.#windows) {
-      if (which === 'all' || window.mapped) windows.use(window)
+      if (which === 'all' || window.mapped) steps.use(window)
+    }
+    for (const view of this.#views) {
+      if (which === 'mapped' && !view.mapped) continue
+      steps.defer(() => view.revoke())
+      this.#views.delete(view)
     }
   }
 
@@ -457,7 +632,14 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
     })
   }
 
+  /** What there is of the device while it can be touched. */
   #reach(): Access {
+    const access = this.#joined()
+    this.#lowPower.assertAwake()
+    return access
+  }
+
+  #joined(): Access {
     this.#assertOpen()
     if (this.#access !== undefined) return this.#access
     throw new OpenbarError('ERR_NO_DOMAIN', {

@@ -47,6 +47,7 @@ export class InterruptVector {
   readonly #closers = new Set<(reason: OpenbarError) => void>()
   #watcher: FdWatcher | undefined
   #closed = false
+  #reason: string | undefined
 
   /** @internal Vectors come from `device.interrupts.enable`. */
   constructor(number: number, control: VectorControl) {
@@ -218,9 +219,10 @@ export class InterruptVector {
   }
 
   /** @internal */
-  close(): void {
+  close(reason?: string): void {
     if (this.#closed) return
     this.#closed = true
+    this.#reason = reason
     this.#watcher?.close()
     this.#listeners.clear()
     const error = this.#closedError()
@@ -260,7 +262,7 @@ export class InterruptVector {
   #closedError(): OpenbarError {
     const { what } = this.#control
     return new OpenbarError('ERR_CLOSED', {
-      message: `${what}: interrupts were switched off.`,
+      message: `${what}: interrupts were switched off${this.#reason === undefined ? '' : `: ${this.#reason}`}.`,
       hint: 'Switch them on again: device.interrupts.enable(kind).',
       context: { what },
     })

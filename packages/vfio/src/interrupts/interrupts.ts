@@ -124,12 +124,21 @@ export class Interrupts {
    * ```
    */
   disable(): void {
+    this.end()
+  }
+
+  /**
+   * {@link Interrupts.disable}, with what happened to the device for the vectors' errors: `it was reset`.
+   *
+   * @internal
+   */
+  end(reason?: string): void {
     const enabled = this.#enabled
     if (enabled === undefined) return
     this.#enabled = undefined
     // A device that was unplugged refuses; its vectors are closed all the same.
     disableVectors(this.#owner.fd, INTERRUPT_INDEX[enabled.kind])
-    for (const vector of enabled.vectors) vector.close()
+    for (const vector of enabled.vectors) vector.close(reason)
   }
 
   #createVectors(kind: InterruptKind, index: number, count: number): InterruptVector[] {
