@@ -138,8 +138,8 @@ export class Power {
    *
    * Whether and when the kernel does so is up to it: {@link Power.state} tells.
    *
-   * @param options.wakeUp - Have it told when the device is woken by anything: by itself (PME), by a program that reads its config
-   *   space in sysfs. It is out of low power then. Without, the kernel wakes it for such an access only and suspends it again.
+   * @param options.wakeUp - Have it told when the device is woken by anything: by itself (PME), or by whoever writes `on` to its
+   *   `power/control` in sysfs. It is out of low power then. Without, the kernel suspends it again as soon as it can.
    * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` when the kernel does not do that, or suspends nothing, with nothing changed;
    *   `ERR_LOW_POWER` when it is in low power; `ERR_SYSCALL`; `ERR_NO_DOMAIN`, `ERR_CLOSED`.
    */

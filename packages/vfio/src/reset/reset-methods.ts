@@ -12,8 +12,9 @@ export interface ResetMethods {
   /** Whether `device.reset()` can work: VFIO found a way to reset this function alone. */
   readonly function: boolean
   /**
-   * The ways that the kernel has for the function alone, in the order in which it tries them; none when there are none, and
-   * `undefined` where the kernel does not tell (before Linux 5.15), or sysfs cannot be read.
+   * The ways that the kernel found for the function alone when it found the function, in the order in which it tries them; `bus`
+   * may stand there although others have come to the bus since. `undefined` where the kernel does not tell (before Linux 5.15), or
+   * sysfs cannot be read.
    */
   readonly methods: readonly ResetMethod[] | undefined
   /** Whether the device's bus or slot can be reset, with all that is on it; whose those devices are is another matter. */
