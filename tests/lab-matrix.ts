@@ -5,7 +5,10 @@ import type { BootOptions } from '@openbar/lab'
 export interface MatrixRow {
   /** What it is about, for a row that does not run what the others do. */
   readonly about?: string
-  readonly machine: Pick<BootOptions, 'iommu' | 'devices' | 'sparePorts' | 'memoryMiB' | 'append' | 'icount'> &
+  readonly machine: Pick<
+    BootOptions,
+    'iommu' | 'devices' | 'sparePorts' | 'memoryMiB' | 'append' | 'icount' | 'qemuArgs'
+  > &
     Required<Pick<BootOptions, 'kernel' | 'iommu'>> & { readonly nics: readonly Nic[] }
   /** What domains stand on. Tests run once with each; they find the names in `$OPENBAR_BACKENDS`. */
   readonly backends: readonly BackendName[]
@@ -21,6 +24,7 @@ const onBridge: Nic = { ...e1000, bus: 'bridge' }
 const everything = ['tests/iommu/']
 const compliance = ['tests/iommu/compliance/']
 const sharedGroup = ['tests/shared-group/']
+const behindPort: Nic = { ...e1000e, bus: 'port' }
 
 /**
  * Which lab tests run on which kernel, IOMMU and NIC. A row that runs no test is a failure. Two rows run at once: the long ones
@@ -106,6 +110,22 @@ export const labMatrix: readonly MatrixRow[] = [
     machine: { kernel: 'distro', iommu: 'intel', nics: [onBridge, onBridge] },
     backends: ['type1'],
     files: sharedGroup,
+  },
+  {
+    about: 'reset behind ports',
+    machine: {
+      kernel: 'iommufd',
+      iommu: 'intel',
+      nics: [behindPort, { ...behindPort, properties: { multifunction: 'on' } }],
+      // The second one's second function. At this speed the kernel does not wait for the link to be reported as up, which QEMU does
+      // only for devices that were plugged in.
+      qemuArgs: [
+        ...['-device', 'e1000e,bus=port1,addr=0x0.0x1,romfile='],
+        ...['-global', 'pcie-root-port.x-speed=2_5'],
+      ],
+    },
+    backends: ['iommufd', 'type1', 'iommufd-compat'],
+    files: ['tests/reset-behind-port/'],
   },
   {
     about: '1 GiB hugepages',

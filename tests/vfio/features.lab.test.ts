@@ -7,6 +7,8 @@ import { shareDevice } from '../support/shared-device.ts'
 
 const RDBAL = 0x2800
 const RDBAH = 0x2804
+/** Ports: the number of a register, and the register. */
+const PORTS = 2
 const MSIX_BAR = 3
 
 describe.each(backends)('features on %s', (backend) => {
@@ -121,7 +123,21 @@ describe.each(backends)('an ioeventfd on %s', (backend) => {
     window.close()
   })
 
-  it('is refused where it stands already, and in the MSI-X table', async () => {
+  it('writes to ports, too', () => {
+    const { device } = shared
+    device.config.command.ioSpaceEnable = true
+    const window = device.bar(0).map()
+    const ports = device.bar(PORTS).map()
+    window.write32(RDBAL, 0)
+    ports.write32(0, RDBAL)
+    using event = device.ioeventfd({ region: PORTS, offset: 4, width: 32, value: 0x7654_3210 })
+    event.signal()
+    expect(window.read32(RDBAL)).toBe(0x7654_3210)
+    ports.close()
+    window.close()
+  })
+
+  it('is refused where it stands already, in the MSI-X table, and in 64 bits, which the kernel does not write', async () => {
     const { device } = shared
     const options = { region: 0, offset: RDBAL, width: 32, value: 1 } as const
     {
@@ -131,6 +147,8 @@ describe.each(backends)('an ioeventfd on %s', (backend) => {
     device.ioeventfd(options).close()
     const table = await errorOf('ERR_REGION', () => device.ioeventfd({ ...options, region: MSIX_BAR, offset: 0 }))
     expect(table.message).toContain('MSI-X')
+    const wide = await errorOf('ERR_REGION', () => device.ioeventfd({ ...options, width: 64 }))
+    expect(wide.message).toContain('no writes of that width')
   })
 
   it('is refused for what is no register', async () => {

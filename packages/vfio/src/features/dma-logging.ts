@@ -48,6 +48,8 @@ const WORD_BITS = 64
  */
 export class DmaLogging {
   readonly #owner: FeatureOwner
+  /** Held while the kernel reads it: an address alone keeps no memory. */
+  #ranges: BigUint64Array | undefined
 
   /** @internal */
   constructor(owner: FeatureOwner) {
@@ -81,17 +83,19 @@ export class DmaLogging {
       assertRange(range)
       list.set([range.iova, BigInt(range.size)], index * 2)
     })
+    this.#ranges = list
     const { fd, address } = this.#owner
     const control = vfioDeviceFeatureDmaLoggingControl.allocate()
     control.page_size = BigInt(pageSize)
     control.num_ranges = ranges.length
-    control.ranges = addressOf(list)
+    control.ranges = addressOf(this.#ranges)
     useFeature(
       fd,
       address,
       { feature: VFIO_DEVICE_FEATURE_DMA_LOGGING_START, access: 'set', what: WHAT },
       control.bytes,
     )
+    this.#ranges = undefined
     return Number(control.page_size)
   }
 

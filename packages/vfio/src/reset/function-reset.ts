@@ -3,7 +3,7 @@ import { attempt } from './attempt.ts'
 import type { ResetOwner } from './reset-owner.ts'
 
 /** What became of a device that the kernel failed to reset: errors say it. */
-export const QUIET = 'Its windows and interrupts are gone, and its DMA is off.'
+export const QUIET = 'Windows and interrupts are gone, and DMA is off.'
 
 /**
  * Resets one function, by the best way that the kernel has for it.

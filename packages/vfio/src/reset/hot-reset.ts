@@ -1,5 +1,5 @@
 import { heldGroup, isVfioDriver } from '@openbar/iommu'
-import { OpenbarError, syscallError, tryIoctl, VFIO_DEVICE_PCI_HOT_RESET, vfioPciHotReset } from '@openbar/linux'
+import { Errno, OpenbarError, syscallError, tryIoctl, VFIO_DEVICE_PCI_HOT_RESET, vfioPciHotReset } from '@openbar/linux'
 import { openDevicesAt } from '../device/open-devices.ts'
 import { attempt } from './attempt.ts'
 import { QUIET } from './function-reset.ts'
@@ -23,7 +23,11 @@ export function resetBus(owner: ResetOwner): HotResetInfo {
   const reason = `it was reset, with its bus, by way of ${address}`
   const putBacks = [...targets].map((device) => device.beforeReset(reason))
   const result = attempt(() => tryIoctl(fd, VFIO_DEVICE_PCI_HOT_RESET, request))
-  if (result < 0) throw syscallError('ioctl(VFIO_DEVICE_PCI_HOT_RESET)', -result, nameAll(info.devices), QUIET)
+  if (result < 0) {
+    // That late it means that the kernel has reset the bus, and did not see the link come up again.
+    const hint = result === -Errno.ENOTTY ? `The link did not come up in time: dmesg says more. ${QUIET}` : QUIET
+    throw syscallError('ioctl(VFIO_DEVICE_PCI_HOT_RESET)', -result, nameAll(info.devices), hint)
+  }
   using steps = new DisposableStack()
   for (const putBack of putBacks) steps.defer(putBack)
   return info
