@@ -61,6 +61,7 @@ interface Access {
 }
 
 const COMMAND = 0x04
+const NOTHING_ANSWERS = 0xffff
 const CLASS_AND_REVISION = 0x08
 const ALL_ONES = 0xffff_ffff
 
@@ -580,7 +581,8 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
     const command = config.read16(COMMAND)
     this.#quiesce(reason).dispose()
     return () => {
-      if (config.read16(COMMAND) !== command) config.write16(COMMAND, command)
+      // A device that did not answer before has no command register worth putting back.
+      if (command !== NOTHING_ANSWERS && config.read16(COMMAND) !== command) config.write16(COMMAND, command)
     }
   }
 
