@@ -7,7 +7,7 @@ export interface MatrixRow {
   readonly about?: string
   readonly machine: Pick<
     BootOptions,
-    'iommu' | 'devices' | 'sparePorts' | 'memoryMiB' | 'cores' | 'append' | 'icount'
+    'iommu' | 'devices' | 'sparePorts' | 'memoryMiB' | 'cores' | 'append' | 'icount' | 'qemuArgs'
   > &
     Required<Pick<BootOptions, 'kernel' | 'iommu'>> & { readonly nics: readonly Nic[] }
   /** What domains stand on. Tests run once with each; they find the names in `$OPENBAR_BACKENDS`. */
@@ -29,6 +29,7 @@ const manyVectors = { model: 'nvme', properties: { serial: 'lab', msix_qsize: '2
 const messages = { model: 'nec-usb-xhci', properties: { msi: 'on' } }
 const compliance = ['tests/iommu/compliance/']
 const sharedGroup = ['tests/shared-group/']
+const behindPort: Nic = { ...e1000e, bus: 'port' }
 
 /**
  * Which lab tests run on which kernel, IOMMU and NIC. A row that runs no test is a failure. Two rows run at once: the long ones
@@ -126,6 +127,22 @@ export const labMatrix: readonly MatrixRow[] = [
     machine: { kernel: 'distro', iommu: 'intel', nics: [onBridge, onBridge] },
     backends: ['type1'],
     files: sharedGroup,
+  },
+  {
+    about: 'reset behind ports',
+    machine: {
+      kernel: 'iommufd',
+      iommu: 'intel',
+      nics: [behindPort, { ...behindPort, properties: { multifunction: 'on' } }],
+      // The second one's second function. At this speed the kernel does not wait for the link to be reported as up, which QEMU does
+      // only for devices that were plugged in.
+      qemuArgs: [
+        ...['-device', 'e1000e,bus=port1,addr=0x0.0x1,romfile='],
+        ...['-global', 'pcie-root-port.x-speed=2_5'],
+      ],
+    },
+    backends: ['iommufd', 'type1', 'iommufd-compat'],
+    files: ['tests/reset-behind-port/'],
   },
   {
     about: '1 GiB hugepages',

@@ -23,6 +23,7 @@ export {
   type ReservedRegion,
   readGroup,
 } from './groups/groups.ts'
+export { heldGroup } from './groups/held-groups.ts'
 export { findHolders } from './groups/holders.ts'
 export { type HolderScan, scanHolders } from './groups/scan-holders.ts'
 export type { IommufdAddressSpace, IommufdContextHandle } from './iommufd/address-space.ts'

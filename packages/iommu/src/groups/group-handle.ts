@@ -20,6 +20,7 @@ import type { Attachable } from '../attachable.ts'
 import { assertTranslated } from './assert-translated.ts'
 import { groupBusyError } from './group-busy-error.ts'
 import { readGroup } from './groups.ts'
+import { holdGroup } from './held-groups.ts'
 import { notViableError } from './not-viable-error.ts'
 
 /**
@@ -28,10 +29,12 @@ import { notViableError } from './not-viable-error.ts'
 export class GroupHandle {
   readonly id: number
   readonly #fd: Fd<'group'>
+  readonly #letGo: () => void
 
   private constructor(id: number, fd: Fd<'group'>) {
     this.id = id
     this.#fd = fd
+    this.#letGo = holdGroup(id, fd)
   }
 
   /**
@@ -105,6 +108,7 @@ export class GroupHandle {
   }
 
   close(): void {
+    this.#letGo()
     closeFd(this.#fd)
   }
 }

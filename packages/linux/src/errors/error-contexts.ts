@@ -98,6 +98,10 @@ export interface ErrorContexts {
   ERR_MISALIGNED: { readonly offset: number; readonly width: number }
   /** The device's region cannot be reached now, or not in that way. */
   ERR_REGION: { readonly address: string; readonly region: string }
+  /** A reset would hit devices that are not this program's, which are named. */
+  ERR_RESET_SCOPE: { readonly address: string; readonly culprits: readonly Culprit[] }
+  /** The device is in low power, from which it is woken before anything else. */
+  ERR_LOW_POWER: { readonly address: string }
   /** An interrupt could not be set up. */
   ERR_INTERRUPT: { readonly address: string; readonly kind: string }
 }

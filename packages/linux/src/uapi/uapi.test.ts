@@ -8,6 +8,9 @@ import * as newer from './iommufd-newer.ts'
 import * as pageTables from './iommufd-page-tables.ts'
 import * as vfio from './vfio.ts'
 import * as dirtyPages from './vfio-dirty-pages.ts'
+import * as features from './vfio-features.ts'
+import * as migration from './vfio-migration.ts'
+import * as reset from './vfio-reset.ts'
 
 // Printed by a C program that was compiled for x86-64 against the headers of Linux 7.3: sizeof, offsetof and the values
 // of the request macros. A field reads name@offset:size.
@@ -27,6 +30,11 @@ VFIO_DEVICE_GET_REGION_INFO 0x3b6c
 VFIO_DEVICE_GET_IRQ_INFO 0x3b6d
 VFIO_DEVICE_SET_IRQS 0x3b6e
 VFIO_DEVICE_RESET 0x3b6f
+VFIO_DEVICE_GET_PCI_HOT_RESET_INFO 0x3b70
+VFIO_DEVICE_PCI_HOT_RESET 0x3b71
+VFIO_DEVICE_IOEVENTFD 0x3b74
+VFIO_DEVICE_FEATURE 0x3b75
+VFIO_MIG_GET_PRECOPY_INFO 0x3b79
 VFIO_DEVICE_BIND_IOMMUFD 0x3b76
 VFIO_DEVICE_ATTACH_IOMMUFD_PT 0x3b77
 VFIO_DEVICE_DETACH_IOMMUFD_PT 0x3b78
@@ -73,6 +81,21 @@ iommu_ioas_unmap size=24: size@0:4 ioas_id@4:4 iova@8:8 length@16:8
 vfio_iommu_type1_dirty_bitmap size=8: argsz@0:4 flags@4:4 data[]@8
 vfio_iommu_type1_dirty_bitmap_get size=40: iova@0:8 size@8:8 bitmap@16:24
 vfio_bitmap size=24: pgsize@0:8 size@8:8 data@16:8
+vfio_pci_dependent_device size=8: group_id@0:4 devid@0:4 segment@4:2 bus@6:1 devfn@7:1
+vfio_pci_hot_reset_info size=12: argsz@0:4 flags@4:4 count@8:4 devices[]@12
+vfio_pci_hot_reset size=12: argsz@0:4 flags@4:4 count@8:4 group_fds[]@12
+vfio_device_ioeventfd size=32: argsz@0:4 flags@4:4 offset@8:8 data@16:8 fd@24:4 reserved@28:4
+vfio_device_feature size=8: argsz@0:4 flags@4:4 data[]@8
+vfio_device_feature_migration size=8: flags@0:8
+vfio_device_feature_mig_state size=8: device_state@0:4 data_fd@4:4
+vfio_precopy_info size=24: argsz@0:4 flags@4:4 initial_bytes@8:8 dirty_bytes@16:8
+vfio_device_low_power_entry_with_wakeup size=8: wakeup_eventfd@0:4 reserved@4:4
+vfio_device_feature_dma_logging_control size=24: page_size@0:8 num_ranges@8:4 __reserved@12:4 ranges@16:8
+vfio_device_feature_dma_logging_range size=16: iova@0:8 length@8:8
+vfio_device_feature_dma_logging_report size=32: iova@0:8 length@8:8 page_size@16:8 bitmap@24:8
+vfio_device_feature_mig_data_size size=8: stop_copy_length@0:8
+vfio_region_dma_range size=16: offset@0:8 length@8:8
+vfio_device_feature_dma_buf size=16: region_index@0:4 open_flags@4:4 flags@8:4 nr_ranges@12:4 dma_ranges[]@16
 iommu_ioas_allow_iovas size=24: size@0:4 ioas_id@4:4 num_iovas@8:4 __reserved@12:4 allowed_iovas@16:8
 iommu_ioas_copy size=40: size@0:4 flags@4:4 dst_ioas_id@8:4 src_ioas_id@12:4 length@16:8 dst_iova@24:8 src_iova@32:8
 iommu_option size=24: size@0:4 option_id@4:4 op@8:2 __reserved@10:2 object_id@12:4 val64@16:8
@@ -105,9 +128,10 @@ const WIDTHS = { u8: 1, u16: 2, u32: 4, s32: 4, u64: 8 }
 
 const has = (value: unknown, key: string) => typeof value === 'object' && value !== null && key in value
 const lines = (text: string) => text.trim().split('\n')
-const exported: unknown[] = [vfio, dirtyPages, iommufd, pageTables, faults, newer].flatMap((module) =>
-  Object.values(module),
-)
+const exported: unknown[] = [
+  ...[vfio, dirtyPages, features, migration, reset],
+  ...[iommufd, pageTables, faults, newer],
+].flatMap((module) => Object.values(module))
 const requests = exported.filter((value): value is IoctlRequest<FdKind> => has(value, 'number'))
 const structs = exported.filter((value): value is Struct<Record<string, FieldLayout>> => has(value, 'fields'))
 

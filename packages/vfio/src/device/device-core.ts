@@ -1,16 +1,11 @@
 import type { Attachable, Attachment, Domain } from '@openbar/iommu'
-import {
-  type Fd,
-  OpenbarError,
-  syscallError,
-  tryIoctl,
-  VFIO_DEVICE_RESET,
-  VFIO_PCI_CONFIG_REGION_INDEX,
-} from '@openbar/linux'
+import { type Fd, VFIO_PCI_CONFIG_REGION_INDEX } from '@openbar/linux'
 import { type Binding, ConfigSpace } from '@openbar/pci'
 import { DeviceEvents } from '../events/device-events.ts'
 import { InterruptsCore } from '../interrupts/interrupts-core.ts'
+import { LowPower } from '../power/low-power.ts'
 import { type RegionInfo, readRegionInfo } from '../region/region-info.ts'
+import type { ResetOwner } from '../reset/reset-owner.ts'
 import { FileWindow } from '../window/file-window.ts'
 import type { Revocable } from '../window/revocable.ts'
 import { ConfigGuard } from './config-guard.ts'
@@ -19,7 +14,7 @@ import { type DeviceInfo, readDeviceInfo } from './device-info.ts'
 import { notForgotten } from './forgotten-devices.ts'
 import { giveBack } from './give-back.ts'
 import { inTurn } from './in-turn.ts'
-import { registerDevice, unregisterDevice } from './open-devices.ts'
+import { noteOpenDevice } from './open-devices.ts'
 
 /** What there is while a device is in a domain. */
 export interface Access {
@@ -31,6 +26,8 @@ export interface Access {
   readonly guard: ConfigGuard
 }
 
+const COMMAND = 0x04
+const NOTHING_ANSWERS = 0xffff
 const CLASS_AND_REVISION = 0x08
 const ALL_ONES = 0xffff_ffff
 
@@ -40,10 +37,11 @@ const ALL_ONES = 0xffff_ffff
  * The domain, the kernel's events and the process's list of open devices hold it, and it holds nothing that users hold: what leads to
  * a `Device` would keep a forgotten one from being collected.
  */
-export class DeviceCore {
+export class DeviceCore implements ResetOwner {
   readonly address: string
   readonly events: DeviceEvents
   readonly interrupts: InterruptsCore
+  readonly lowPower: LowPower
   readonly #binding: Binding | undefined
   readonly #views = new Set<Revocable>()
   readonly #regions = new Map<number, RegionInfo>()
@@ -55,6 +53,7 @@ export class DeviceCore {
   #closing: Promise<void> | undefined
   #closed = false
   #closedBecause: string | undefined
+  #leaveList: () => void = () => {}
 
   /** @param locate - Finds the device's group and file, each time that it is about to join a domain; throws when it is not to be had. */
   constructor(locate: () => Attachable, binding: Binding | undefined, addressBits: number) {
@@ -63,6 +62,7 @@ export class DeviceCore {
     this.#addressBits = addressBits
     this.address = this.#location.address
     this.#binding = binding
+    this.lowPower = new LowPower(this.address)
     this.events = new DeviceEvents({ address: this.address, overdue: (reason) => this.#overdue(reason) })
     const core = this
     this.interrupts = new InterruptsCore({
@@ -87,17 +87,23 @@ export class DeviceCore {
     return this.#closed
   }
 
-  /** Whether the device is in a domain. */
-  get reachable(): boolean {
-    return this.#access !== undefined
-  }
-
   get fd(): Fd<'device'> {
     return this.reach().attachment.fd
   }
 
-  /** What there is of the device. Throws `ERR_CLOSED`, `ERR_NO_DOMAIN`. */
+  get resettable(): boolean {
+    return this.reach().info.resettable
+  }
+
+  /** What there is of the device while it can be touched. Throws `ERR_CLOSED`, `ERR_NO_DOMAIN`, `ERR_LOW_POWER`. */
   reach(): Access {
+    const access = this.joined()
+    this.lowPower.assertAwake()
+    return access
+  }
+
+  /** What there is of the device, which may be asleep. Throws `ERR_CLOSED`, `ERR_NO_DOMAIN`. */
+  joined(): Access {
     this.assertOpen()
     if (this.#access !== undefined) return this.#access
     throw noDomainError(this.address)
@@ -111,7 +117,6 @@ export class DeviceCore {
   open(domain: Domain, own: boolean): void {
     this.#join(domain)
     if (own) this.#ownDomain = domain
-    registerDevice(this)
   }
 
   setDomain(domain: Domain): void {
@@ -167,26 +172,22 @@ export class DeviceCore {
     this.#views.delete(view)
   }
 
-  reset(): void {
-    const { info, attachment } = this.reach()
-    if (!info.resettable) {
-      throw new OpenbarError('ERR_NOT_SUPPORTED', {
-        message: `${this.address} cannot be reset: the kernel knows no way for this function alone.`,
-        hint: "Use the device's own reset bit, or reset the bus that it is on.",
-        context: { what: 'function reset' },
-      })
+  /** Gets the device ready for being reset; see {@link ResetOwner}. */
+  beforeReset(reason: string): () => void {
+    this.lowPower.leave()
+    const { config } = this.reach()
+    const command = config.read16(COMMAND)
+    this.quiesce(reason)
+    return () => {
+      // A device that did not answer before has no command register worth putting back.
+      if (command !== NOTHING_ANSWERS && config.read16(COMMAND) !== command) config.write16(COMMAND, command)
+      this.events.wasReset()
     }
-    this.beforeReset()
-    const result = tryIoctl(attachment.fd, VFIO_DEVICE_RESET)
-    if (result < 0) throw syscallError('ioctl(VFIO_DEVICE_RESET)', -result, this.address)
-    this.events.wasReset()
   }
 
-  /** Takes every window away and switches interrupts off: the function, or all of its bus, is about to be reset. */
-  beforeReset(): void {
-    using steps = new DisposableStack()
-    steps.defer(() => this.interrupts.disable('the device was reset'))
-    steps.defer(() => this.revokeViews())
+  /** Makes the device quiet: every view taken away, then interrupts off, then DMA. */
+  quiesce(reason: string, stopDma = true): void {
+    this.#quiet(reason, stopDma).dispose()
   }
 
   revokeViews(which: 'mapped' | 'all' = 'all'): void {
@@ -232,7 +233,6 @@ export class DeviceCore {
       this.unsetDomain()
     } finally {
       this.#closed = true
-      unregisterDevice(this)
       notForgotten(this)
       this.events.end()
       const binding = this.#binding
@@ -268,9 +268,11 @@ export class DeviceCore {
       const config = this.#openConfig(attachment.fd)
       const guard = new ConfigGuard(config, {
         beforeMemoryGoes: () => this.revokeViews('mapped'),
-        beforeReset: () => this.beforeReset(),
+        // The kernel stops DMA, and puts the command register back, by itself.
+        beforeReset: () => this.quiesce('the device was reset', false),
       })
       this.events.arm(attachment.fd)
+      this.#leaveList = noteOpenDevice(this.address, this)
       this.#access = { attachment, info, config, space: new ConfigSpace(config), guard }
     } catch (error) {
       attachment.detach()
@@ -287,14 +289,24 @@ export class DeviceCore {
     if (access === undefined) return steps
     steps.defer(() => {
       this.#access = undefined
+      this.#leaveList()
     })
     steps.defer(() => access.config.close())
     steps.defer(() => this.events.disarm())
+    steps.use(this.#quiet(undefined, true))
+    steps.defer(() => this.lowPower.leave())
+    return steps
+  }
+
+  #quiet(reason: string | undefined, stopDma: boolean): DisposableStack {
+    const steps = new DisposableStack()
+    const access = this.#access
+    if (access === undefined) return steps
     steps.defer(() => {
       // A device that is gone has no DMA to stop.
-      if (isPresent(access)) access.space.command.busMasterEnable = false
+      if (stopDma && isPresent(access)) access.space.command.busMasterEnable = false
     })
-    steps.defer(() => this.interrupts.disable())
+    steps.defer(() => this.interrupts.disable(reason))
     steps.defer(() => this.revokeViews())
     return steps
   }

@@ -4,8 +4,21 @@ import { ConfigSpace, PciAddress, type PciAddressLike } from '@openbar/pci'
 import type { DeviceEvent } from '../events/device-event.ts'
 import { iterateEvents } from '../events/iterate-events.ts'
 import type { Subscription } from '../events/subscribers.ts'
+import { DmaBuf, type DmaBufOptions } from '../features/dma-buf.ts'
+import { DmaLogging } from '../features/dma-logging.ts'
+import type { FeatureOwner } from '../features/feature-owner.ts'
+import { type FeatureName, type FeatureSupport, readFeatures } from '../features/feature-support.ts'
+import type { IoEventOptions } from '../features/io-event.ts'
+import { IoEventFd } from '../features/io-event-fd.ts'
+import { Migration } from '../features/migration.ts'
+import { setVfToken } from '../features/vf-token.ts'
 import { Interrupts } from '../interrupts/interrupts.ts'
+import { Power } from '../power/power.ts'
 import { Region, type RegionOwner } from '../region/region.ts'
+import { resetFunction } from '../reset/function-reset.ts'
+import { resetBus } from '../reset/hot-reset.ts'
+import { type HotResetInfo, readHotResetInfo } from '../reset/hot-reset-info.ts'
+import { type ResetMethods, readResetMethods } from '../reset/reset-methods.ts'
 import { ConfigAccess } from './config-access.ts'
 import { giveBackAfter, takeDevice } from './device-binding.ts'
 import { DeviceCore } from './device-core.ts'
@@ -52,8 +65,14 @@ export class Device {
   readonly address: string
   /** The device's interrupts, all off at first. */
   readonly interrupts: Interrupts
+  /** The device's power states, and low power. */
+  readonly power: Power
+  /** Moving the device's inner state to another machine, where it can do that. */
+  readonly migration: Migration
+  /** Letting the device write down its own DMA, where it can do that. */
+  readonly dmaLogging: DmaLogging
   readonly #core: DeviceCore
-  readonly #owner: RegionOwner
+  readonly #owner: RegionOwner & FeatureOwner
   #config: ConfigSpace | undefined
 
   private constructor(core: DeviceCore) {
@@ -72,6 +91,21 @@ export class Device {
       assertMemoryReachable: (region) => core.assertMemoryReachable(region),
     }
     this.interrupts = new Interrupts(core.interrupts, this)
+    this.migration = new Migration(this.#owner)
+    this.dmaLogging = new DmaLogging(this.#owner)
+    const device = this
+    this.power = new Power({
+      address: this.address,
+      get fd() {
+        return core.fd
+      },
+      get config() {
+        return device.config.access
+      },
+      keeper: this,
+      lowPower: core.lowPower,
+      quiesce: (reason) => core.quiesce(reason),
+    })
     closeWhenForgotten(this, core)
   }
 
@@ -127,7 +161,7 @@ export class Device {
    * @throws {@link OpenbarError} `ERR_NO_DOMAIN`, `ERR_CLOSED`.
    */
   get domain(): Domain {
-    return this.#core.reach().attachment.domain
+    return this.#core.joined().attachment.domain
   }
 
   /**
@@ -246,21 +280,124 @@ export class Device {
   }
 
   /**
-   * Resets the function by the best way that the kernel has for it. Interrupts are switched off and every window is
-   * taken away before: map again afterwards.
+   * Resets the function by the best way that the kernel has for it. Interrupts are switched off, every window is taken away and DMA
+   * is stopped before; afterwards the device is in D0, and its command register reads as it did: map again, and switch interrupts
+   * on again.
    *
    * Devices differ in what a reset does to their registers; program each of them anew.
    *
-   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` when there is no way to reset it; `ERR_SYSCALL` when the kernel
-   *   fails to; `ERR_NO_DOMAIN`, `ERR_CLOSED`.
+   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` when there is no way to reset it, with nothing changed; `ERR_SYSCALL` when the
+   *   kernel fails to: the device is quiet then; `ERR_NO_DOMAIN`, `ERR_CLOSED`, `ERR_LOW_POWER`.
    *
    * @example
    * ```ts
-   * if (device.info.resettable) device.reset()
+   * if (device.resetMethods.function) device.reset()
    * ```
    */
   reset(): void {
-    this.#core.reset()
+    resetFunction(this.#core)
+  }
+
+  /**
+   * How the device can be reset.
+   *
+   * @throws {@link OpenbarError} `ERR_NO_DOMAIN`, `ERR_CLOSED`, `ERR_LOW_POWER`.
+   */
+  get resetMethods(): ResetMethods {
+    const { info, attachment } = this.#core.reach()
+    return readResetMethods(attachment.fd, this.address, info.resettable)
+  }
+
+  /**
+   * What {@link Device.hotReset} would reset, and whose that is. Changes nothing.
+   *
+   * @throws {@link OpenbarError} `ERR_NO_DOMAIN`, `ERR_CLOSED`, `ERR_LOW_POWER`; `ERR_SYSCALL`.
+   *
+   * @example
+   * ```ts
+   * for (const { address, owned } of device.hotResetInfo().devices) console.log(address, owned)
+   * ```
+   */
+  hotResetInfo(): HotResetInfo {
+    return readHotResetInfo(this.#core.fd, this.address)
+  }
+
+  /**
+   * Resets the device's bus or slot, and with it every device there, all of which have to be this program's. Each that is open here
+   * is made ready as {@link Device.reset} does it, whichever object drives it, and has its command register back afterwards.
+   *
+   * @returns What was reset.
+   * @throws {@link OpenbarError} `ERR_RESET_SCOPE` naming the devices that are not this program's; `ERR_NOT_SUPPORTED` where no
+   *   bus can be reset; nothing is changed then. `ERR_SYSCALL` when the kernel fails to: the devices are quiet then.
+   *   `ERR_NO_DOMAIN`, `ERR_CLOSED`, `ERR_LOW_POWER`.
+   *
+   * @example
+   * ```ts
+   * if (device.hotResetInfo().possible) device.hotReset()
+   * ```
+   */
+  hotReset(): HotResetInfo {
+    return resetBus(this.#core)
+  }
+
+  /**
+   * The features of VFIO that the device has, as the kernel answers when asked.
+   *
+   * @throws {@link OpenbarError} `ERR_NO_DOMAIN`, `ERR_CLOSED`, `ERR_LOW_POWER`.
+   *
+   * @example
+   * ```ts
+   * device.features.lowPowerEntry.set
+   * ```
+   */
+  get features(): Readonly<Record<FeatureName, FeatureSupport>> {
+    return readFeatures(this.#core.fd, this.address)
+  }
+
+  /**
+   * Has the kernel write a value to a register whenever an eventfd is signalled.
+   *
+   * @throws {@link OpenbarError} `ERR_REGION` when the kernel does not do that there, as in the MSI-X table, or has the same write
+   *   already; `ERR_OUT_OF_BOUNDS`, `ERR_MISALIGNED`, `ERR_INVALID_ARGUMENT`; `ERR_NO_DOMAIN`, `ERR_CLOSED`, `ERR_LOW_POWER`.
+   *
+   * @example
+   * ```ts
+   * using doorbell = device.ioeventfd({ region: 0, offset: 0x3818, width: 32, value: 0 })
+   * ```
+   */
+  ioeventfd(options: IoEventOptions): IoEventFd {
+    return new IoEventFd(this.#owner, options)
+  }
+
+  /**
+   * Gives a part of a BAR out as a dma-buf, where the kernel does that (from Linux 6.19 on).
+   *
+   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` where it does not; `ERR_REGION`, `ERR_INVALID_ARGUMENT`; `ERR_NO_DOMAIN`,
+   *   `ERR_CLOSED`, `ERR_LOW_POWER`.
+   *
+   * @example
+   * ```ts
+   * using memory = device.exportDmaBuf({ region: 2 })
+   * ```
+   */
+  exportDmaBuf(options: DmaBufOptions): DmaBuf {
+    return new DmaBuf(this.#owner, options)
+  }
+
+  /**
+   * Sets the secret by which those who open the device's virtual functions show that they and the device's user trust each other.
+   *
+   * @param uuid - Such as `crypto.randomUUID()` gives.
+   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` when the device has no virtual functions; `ERR_INVALID_ARGUMENT`;
+   *   `ERR_NO_DOMAIN`, `ERR_CLOSED`, `ERR_LOW_POWER`.
+   *
+   * @example
+   * ```ts
+   * device.setVfToken('2ab74924-c335-45f4-9b16-8569e5b08258')
+   * ```
+   */
+  setVfToken(uuid: string): void {
+    setVfToken(this.#core.fd, this.address, uuid)
   }
 
   /**

@@ -1,0 +1,79 @@
+import { type Fd, ioctl, OpenbarError, VFIO_MIG_GET_PRECOPY_INFO, vfioPrecopyInfo } from '@openbar/linux'
+import type { FeatureOwner } from './feature-owner.ts'
+import { OwnedFd } from './owned-fd.ts'
+
+/** How much of a device's state is left to read while it runs. The device estimates; in bytes. */
+export interface PreCopyInfo {
+  /** Of what there was at the start. It is best to stop the device once this is 0. */
+  readonly initial: bigint
+  /** Of what has changed since it was read. */
+  readonly dirty: bigint
+}
+
+/**
+ * The file that a device's state goes through, between two states of {@link Migration.setState}. What it gives is to be kept in
+ * order, and means something to the same kind of device only.
+ *
+ * Read and write it with the functions of `node:fs` and {@link MigrationStream.fd}. Reading gives 0 bytes at the end; in the
+ * states of pre-copy it fails with `ENOMSG` when there is nothing now.
+ *
+ * @see linux/vfio.h, `enum vfio_device_mig_state`
+ */
+export class MigrationStream {
+  readonly #file: OwnedFd
+  readonly #owner: FeatureOwner
+  /** The device lives as long as this does. */
+  readonly keeper: object
+
+  /** @internal Made by `device.migration.setState`. */
+  constructor(owner: FeatureOwner, fd: Fd<'file'>) {
+    this.#owner = owner
+    this.keeper = owner.keeper
+    this.#file = new OwnedFd(fd)
+    owner.windowOpened(this.#file)
+  }
+
+  /** Whether it was closed or taken away. */
+  get closed(): boolean {
+    return this.#file.closed
+  }
+
+  /**
+   * The file. Do not close it.
+   *
+   * @throws {@link OpenbarError} `ERR_CLOSED`.
+   */
+  get fd(): Fd<'file'> {
+    if (!this.closed) return this.#file.fd
+    throw new OpenbarError('ERR_CLOSED', {
+      message: `This migration stream of ${this.#owner.address} was closed or taken away.`,
+      context: { what: 'migration stream' },
+    })
+  }
+
+  /**
+   * How much is left to read, in the states of pre-copy.
+   *
+   * @throws {@link OpenbarError} `ERR_CLOSED`; `ERR_SYSCALL` in any other state.
+   */
+  preCopyInfo(): PreCopyInfo {
+    const info = vfioPrecopyInfo.allocate()
+    info.argsz = vfioPrecopyInfo.size
+    ioctl(this.fd, VFIO_MIG_GET_PRECOPY_INFO, info, `the migration stream of ${this.#owner.address}`)
+    return { initial: info.initial_bytes, dirty: info.dirty_bytes }
+  }
+
+  /** Closes it. Further calls do nothing. */
+  close(): void {
+    if (this.closed) return
+    try {
+      this.#file.revoke()
+    } finally {
+      this.#owner.windowClosed(this.#file)
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
