@@ -3,7 +3,7 @@ import { invalidArgument } from './errors/invalid-argument.ts'
 import { fileError } from './sysfs/file-error.ts'
 
 /** What a file descriptor refers to. VFIO uses the same request numbers for different things on different kinds. */
-export type FdKind = 'container' | 'group' | 'device' | 'iommufd' | 'eventfd' | 'file'
+export type FdKind = 'container' | 'group' | 'device' | 'iommufd' | 'eventfd' | 'file' | 'socket'
 
 declare const kind: unique symbol
 

@@ -18,6 +18,10 @@ export type { MapFileOptions } from './memory/region-pages.ts'
 export { queryInfo, tryQueryInfo } from './query-info.ts'
 export { preadExactly, pwriteExactly } from './region-io.ts'
 export { seekEnd } from './seek-end.ts'
+export { MessageListener } from './sockets/message-listener.ts'
+export { MessageSocket, type ReceiveOptions, type SocketMessage } from './sockets/message-socket.ts'
+export type { PeerCredentials } from './sockets/peer-credentials.ts'
+export type { SocketWaitOptions } from './sockets/wait-readable.ts'
 export {
   defineStruct,
   type FieldLayout,
