@@ -1,24 +1,16 @@
-import { type Attachable, type Attachment, Domain } from '@openbar/iommu'
-import {
-  type Fd,
-  invalidArgument,
-  OpenbarError,
-  syscallError,
-  tryIoctl,
-  VFIO_DEVICE_RESET,
-  VFIO_PCI_CONFIG_REGION_INDEX,
-  VFIO_PCI_ROM_REGION_INDEX,
-} from '@openbar/linux'
-import { type Binding, ConfigSpace, PciAddress, type PciAddressLike } from '@openbar/pci'
-import { Interrupts } from '../interrupts/interrupts.ts'
+import { type Attachment, Domain } from '@openbar/iommu'
+import { invalidArgument, OpenbarError, VFIO_PCI_ROM_REGION_INDEX } from '@openbar/linux'
+import { ConfigSpace, PciAddress, type PciAddressLike } from '@openbar/pci'
+import type { DeviceEvent } from '../events/device-event.ts'
+import { iterateEvents } from '../events/iterate-events.ts'
+import type { Subscription } from '../events/subscribers.ts'
+import type { Interrupts } from '../interrupts/interrupts.ts'
 import { Region, type RegionOwner } from '../region/region.ts'
-import { type RegionInfo, readRegionInfo } from '../region/region-info.ts'
-import { FileWindow } from '../window/file-window.ts'
-import type { RegisterWindow } from '../window/register-window.ts'
 import { ConfigAccess } from './config-access.ts'
-import { ConfigGuard } from './config-guard.ts'
 import { giveBackAfter, takeDevice } from './device-binding.ts'
-import { type DeviceInfo, readDeviceInfo } from './device-info.ts'
+import { DeviceCore } from './device-core.ts'
+import type { DeviceInfo } from './device-info.ts'
+import { closeWhenForgotten } from './forgotten-devices.ts'
 import { inTurn } from './in-turn.ts'
 import { locateDevice } from './locate-device.ts'
 
@@ -38,23 +30,13 @@ export interface DeviceOptions {
   readonly addressBits?: number
 }
 
-/** What there is while a device is in a domain. */
-interface Access {
-  readonly attachment: Attachment
-  readonly info: DeviceInfo
-  readonly config: FileWindow
-  readonly guard: ConfigGuard
-}
-
-const CLASS_AND_REVISION = 0x08
-const ALL_ONES = 0xffff_ffff
-
 /**
  * A PCI device that this program drives.
  *
  * No register can be reached before the device is in a domain. Bus mastering (DMA) and interrupts are off until the
  * caller switches them on. Closing stops the device's DMA, takes every window away, leaves the domain and gives the
- * device back to its old driver.
+ * device back to its old driver. A device that is forgotten without being closed is closed, with a warning, when it is
+ * garbage-collected; a window, an array of its registers or a subscription that is still held keeps it.
  *
  * @see linux/vfio.h
  *
@@ -65,57 +47,35 @@ const ALL_ONES = 0xffff_ffff
  * console.log(bar0.read32(0x0008).toString(16))
  * ```
  */
-export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
+export class Device {
   /** PCI address, such as `0000:00:02.0`. */
   readonly address: string
   /** Number of the IOMMU group. */
   readonly group: number
   /** Path of the VFIO character device, where the kernel has them. */
   readonly cdev: string | undefined
-  /** The device's interrupts, all off at first. */
-  readonly interrupts: Interrupts
-  readonly #binding: Binding | undefined
-  readonly #windows = new Set<RegisterWindow>()
-  readonly #regions = new Map<number, RegionInfo>()
+  readonly #core: DeviceCore
   readonly #owner: RegionOwner
-  /** The domain's side of the device. */
-  readonly #place: Attachable
   #config: ConfigSpace | undefined
-  #ownDomain: Domain | undefined
-  #access: Access | undefined
-  #closing: Promise<void> | undefined
-  #closed = false
 
-  private constructor(location: Attachable, binding: Binding | undefined, addressBits: number) {
-    this.address = location.address
-    this.group = location.group
-    this.cdev = location.cdev
-    this.#place = {
-      ...location,
-      addressBits,
-      leaving: () => this.#letGo().dispose(),
-      arrived: (attachment) => this.#arrive(attachment),
-    }
-    this.#binding = binding
-    const device = this
+  private constructor(core: DeviceCore) {
+    this.address = core.address
+    this.group = core.group
+    this.cdev = core.cdev
+    this.#core = core
     this.#owner = {
       address: this.address,
       get fd() {
-        return device.#reach().attachment.fd
+        return core.fd
       },
-      checkPresence: () => this.#assertPresent(),
-      windowOpened: (window) => this.#windows.add(window),
-      windowClosed: (window) => this.#windows.delete(window),
-      beforeConfigWrite: (offset, bytes) => this.#reach().guard.beforeWrite(offset, bytes),
-      assertMemoryReachable: (what) => this.#assertMemoryReachable(what),
+      keeper: this,
+      checkPresence: () => core.assertPresent(),
+      windowOpened: (view) => core.viewOpened(view),
+      windowClosed: (view) => core.viewClosed(view),
+      beforeConfigWrite: (offset, bytes) => core.reach().guard.beforeWrite(offset, bytes),
+      assertMemoryReachable: (region) => core.assertMemoryReachable(region),
     }
-    this.interrupts = new Interrupts({
-      address: this.address,
-      get fd() {
-        return device.#reach().attachment.fd
-      },
-      silentBecause: () => this.#silentBecause(),
-    })
+    closeWhenForgotten(this, core)
   }
 
   /**
@@ -142,17 +102,21 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
     const binding = options.bind === true ? await takeDevice(address, withoutIommu) : undefined
     let ownDomain: Domain | undefined
     try {
-      const device = new Device(locateDevice(address), binding, options.addressBits ?? 64)
+      const core = new DeviceCore(locateDevice(address), binding, options.addressBits ?? 64)
       let { domain } = options
       if (domain === undefined) domain = ownDomain = await Domain.open()
-      device.#join(domain)
-      device.#ownDomain = ownDomain
-      return device
+      core.open(domain, ownDomain !== undefined)
+      return new Device(core)
     } catch (error) {
       ownDomain?.close()
       if (binding === undefined) throw error
       return await giveBackAfter(error, binding)
     }
+  }
+
+  /** The device's interrupts, all off at first. */
+  get interrupts(): Interrupts {
+    return this.#core.interrupts
   }
 
   /**
@@ -161,7 +125,7 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
    * @throws {@link OpenbarError} `ERR_NO_DOMAIN`, `ERR_CLOSED`.
    */
   get domain(): Domain {
-    return this.#reach().attachment.domain
+    return this.#core.reach().attachment.domain
   }
 
   /**
@@ -170,7 +134,7 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
    * @throws {@link OpenbarError} `ERR_NO_DOMAIN`, `ERR_CLOSED`.
    */
   get attachment(): Attachment {
-    return this.#reach().attachment
+    return this.#core.reach().attachment
   }
 
   /**
@@ -180,14 +144,15 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
    * @throws {@link OpenbarError} `ERR_NO_DOMAIN`, `ERR_CLOSED`; its accesses throw them too.
    */
   get config(): ConfigSpace {
-    this.#reach()
-    this.#config ??= new ConfigSpace(new ConfigAccess(() => this.#reach().config))
+    this.#core.reach()
+    // Looks for the core by way of this object, so that whoever holds the config space holds the device.
+    this.#config ??= new ConfigSpace(new ConfigAccess(() => this.#core.reach().config))
     return this.#config
   }
 
   /** Whether the device was closed. */
   get closed(): boolean {
-    return this.#closed
+    return this.#core.closed
   }
 
   /**
@@ -196,7 +161,7 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
    * @throws {@link OpenbarError} `ERR_NO_DOMAIN`, `ERR_CLOSED`.
    */
   get info(): DeviceInfo {
-    return this.#reach().info
+    return this.#core.reach().info
   }
 
   /**
@@ -215,23 +180,7 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
    * ```
    */
   setDomain(domain: Domain): void {
-    this.#assertOpen()
-    const access = this.#access
-    if (access === undefined) {
-      this.#join(domain)
-      return
-    }
-    if (domain === access.attachment.domain) return
-    const ownDomain = this.#ownDomain
-    try {
-      access.attachment.domain.moveGroup(this.group, domain)
-    } finally {
-      // Left, whether it has arrived elsewhere or not.
-      if (this.#access?.attachment.domain !== ownDomain) {
-        this.#ownDomain = undefined
-        ownDomain?.close()
-      }
-    }
+    this.#core.setDomain(domain)
   }
 
   /**
@@ -247,17 +196,7 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
    * ```
    */
   unsetDomain(): void {
-    const access = this.#access
-    const ownDomain = this.#ownDomain
-    // A neighbour of its group may have failed to move it, and left the private domain without devices.
-    if (access === undefined && ownDomain === undefined) return
-    using steps = new DisposableStack()
-    steps.adopt(ownDomain, (domain) => domain?.close())
-    steps.defer(() => {
-      this.#ownDomain = undefined
-    })
-    steps.defer(() => access?.attachment.detach())
-    steps.use(this.#letGo())
+    this.#core.unsetDomain()
   }
 
   /**
@@ -294,19 +233,14 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
    * ```
    */
   region(index: number): Region {
-    const { info, attachment } = this.#reach()
+    const { info } = this.#core.reach()
     if (!Number.isInteger(index) || index < 0 || index >= info.regions) {
       throw new OpenbarError('ERR_REGION', {
         message: `${this.address} has regions 0 to ${info.regions - 1}, and none with index ${index}.`,
         context: { address: this.address, region: String(index) },
       })
     }
-    let region = this.#regions.get(index)
-    if (region === undefined) {
-      region = readRegionInfo(attachment.fd, index, this.address)
-      this.#regions.set(index, region)
-    }
-    return new Region(regionName(index), region, this.#owner)
+    return new Region(regionName(index), this.#core.regionInfo(index), this.#owner)
   }
 
   /**
@@ -324,17 +258,65 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
    * ```
    */
   reset(): void {
-    const { info, attachment } = this.#reach()
-    if (!info.resettable) {
-      throw new OpenbarError('ERR_NOT_SUPPORTED', {
-        message: `${this.address} cannot be reset: the kernel knows no way for this function alone.`,
-        hint: "Use the device's own reset bit, or reset the bus that it is on.",
-        context: { what: 'function reset' },
-      })
-    }
-    this.#beforeReset()
-    const result = tryIoctl(attachment.fd, VFIO_DEVICE_RESET)
-    if (result < 0) throw syscallError('ioctl(VFIO_DEVICE_RESET)', -result, this.address)
+    this.#core.reset()
+  }
+
+  /**
+   * Calls back with what the kernel tells of the device: that it asks for it back, before an unplug or an unbind; or that an error
+   * was reported. What came before anybody listened is told then. Listening does not keep the process alive.
+   *
+   * A program that answers neither has the device closed for it after ten seconds, as long as its event loop turns; one that is
+   * busy without it calls {@link Device.poll}.
+   *
+   * @param onEnd - Called once, with the reason, after the device was closed while the subscription was open.
+   * @throws {@link OpenbarError} `ERR_CLOSED`.
+   * @see linux/vfio.h, `VFIO_PCI_ERR_IRQ_INDEX`, `VFIO_PCI_REQ_IRQ_INDEX`
+   *
+   * @example
+   * ```ts
+   * using subscription = device.watch(({ type }) => {
+   *   if (type === 'release-request') void device.close()
+   * })
+   * ```
+   */
+  watch(callback: (event: DeviceEvent) => void, onEnd: (reason: OpenbarError) => void = () => {}): Subscription {
+    this.#core.assertOpen()
+    return this.#core.events.subscribe(callback, onEnd, this)
+  }
+
+  /**
+   * What the kernel tells of the device, as it comes; see {@link Device.watch}. Ends when the device is closed or the signal aborts.
+   * Listens from the first event that is asked for.
+   *
+   * @throws {@link OpenbarError} `ERR_CLOSED`.
+   *
+   * @example
+   * ```ts
+   * for await (const { type } of device.events()) {
+   *   if (type === 'error') device.reset()
+   *   else await device.close()
+   * }
+   * ```
+   */
+  events(options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<DeviceEvent, void, void> {
+    return iterateEvents((callback, onEnd) => this.watch(callback, onEnd), options.signal)
+  }
+
+  /**
+   * Looks for what the kernel tells of the device, without the event loop: calls back those who {@link Device.watch}, and closes the
+   * device when its time is over. For loops that poll the device and never wait; two system calls, so not for each round of
+   * a fast one.
+   *
+   * @returns Whether the program may go on: `false` once the kernel has asked for the device back, or it is closed or in no domain.
+   *
+   * @example
+   * ```ts
+   * while (device.poll()) for (let round = 0; round < 1000; round += 1) receive()
+   * await device.close()
+   * ```
+   */
+  poll(): boolean {
+    return this.#core.poll()
   }
 
   /**
@@ -350,145 +332,17 @@ export class Device implements Pick<Attachable, 'address' | 'group' | 'cdev'> {
    * ```
    */
   close(): Promise<void> {
-    this.#closing ??= this.#closeOnce()
-    return this.#closing
+    return this.#core.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
-  }
-
-  async #closeOnce(): Promise<void> {
-    try {
-      this.unsetDomain()
-    } finally {
-      this.#closed = true
-      const binding = this.#binding
-      if (binding !== undefined) await inTurn(this.address, () => binding.restore())
-    }
-  }
-
-  #join(domain: Domain): void {
-    this.#arrive(domain.attach(this.#place))
-  }
-
-  #arrive(attachment: Attachment): void {
-    try {
-      const info = readDeviceInfo(attachment.fd, this.address)
-      const config = this.#openConfig(attachment.fd)
-      const guard = new ConfigGuard(config, {
-        beforeMemoryGoes: () => this.#revokeWindows('mapped'),
-        beforeReset: () => this.#beforeReset(),
-      })
-      this.#access = { attachment, info, config, guard }
-    } catch (error) {
-      attachment.detach()
-      throw error
-    }
-  }
-
-  /** The steps to let go of the device, but for its place in the domain; taken when the stack is disposed of. */
-  #letGo(): DisposableStack {
-    // From the last to the first, and each whatever becomes of the others: a step left out would leave the device's DMA
-    // on, or a window onto a device that is no longer ours.
-    const steps = new DisposableStack()
-    const access = this.#access
-    if (access === undefined) return steps
-    steps.defer(() => {
-      this.#access = undefined
-    })
-    steps.defer(() => access.config.close())
-    steps.defer(() => {
-      // A device that is gone has no DMA to stop.
-      if (isPresent(access)) this.config.command.busMasterEnable = false
-    })
-    steps.defer(() => this.interrupts.disable())
-    steps.defer(() => this.#revokeWindows())
-    return steps
-  }
-
-  #openConfig(fd: Fd<'device'>): FileWindow {
-    const { fileOffset, size } = readRegionInfo(fd, VFIO_PCI_CONFIG_REGION_INDEX, this.address)
-    // Reads of all ones are ordinary in config space, and the presence check itself reads it.
-    const owner = {
-      checkPresence: () => {},
-      windowClosed: () => {},
-      beforeWrite: this.#owner.beforeConfigWrite,
-    }
-    return new FileWindow(fd, fileOffset, size, `${this.address}, config space`, owner)
-  }
-
-  #beforeReset(): void {
-    using steps = new DisposableStack()
-    steps.defer(() => this.interrupts.disable())
-    steps.defer(() => this.#revokeWindows())
-  }
-
-  #revokeWindows(which: 'mapped' | 'all' = 'all'): void {
-    using windows = new DisposableStack()
-    for (const window of this.#windows) {
-      if (which === 'all' || window.mapped) windows.use(window)
-    }
-  }
-
-  #assertMemoryReachable(what: string): void {
-    const problem = this.#reach().guard.memoryProblem
-    if (problem === undefined) return
-    throw new OpenbarError('ERR_REGION', {
-      message: `${what} cannot be reached: ${problem}.`,
-      hint: 'Switch decoding on (device.config.command.memorySpaceEnable = true), or bring the device back to D0 (write 0 to the power state in its power management capability).',
-      context: { address: this.address, region: what.slice(this.address.length + 2) },
-    })
-  }
-
-  /** A message-signalled interrupt is a write to memory, which needs bus mastering (PCI Local Bus 3.0, 6.8). */
-  #silentBecause(): string | undefined {
-    if (this.#access === undefined || this.config.command.busMasterEnable) return undefined
-    return 'Bus mastering is off, so the device cannot send its message: device.config.command.busMasterEnable = true.'
-  }
-
-  #assertPresent(): void {
-    const access = this.#access
-    if (access === undefined || isPresent(access)) return
-    throw new OpenbarError('ERR_DEVICE_GONE', {
-      message: `${this.address} no longer answers: its registers read all ones.`,
-      hint: 'It was removed, or it is in a state that only a reset or a power cycle ends. Close it.',
-      context: { address: this.address },
-    })
-  }
-
-  #reach(): Access {
-    this.#assertOpen()
-    if (this.#access !== undefined) return this.#access
-    throw new OpenbarError('ERR_NO_DOMAIN', {
-      message: `${this.address} is in no domain, so it cannot be reached.`,
-      hint: 'Set one first: device.setDomain(domain).',
-      context: { address: this.address },
-    })
-  }
-
-  #assertOpen(): void {
-    if (!this.#closed) return
-    throw new OpenbarError('ERR_CLOSED', {
-      message: `${this.address} was closed.`,
-      hint: 'Open it again: Device.open(address).',
-      context: { what: this.address },
-    })
   }
 }
 
 function assertAddressBits(bits = 64): void {
   if (Number.isInteger(bits) && bits >= 12 && bits <= 64) return
   throw invalidArgument('addressBits', bits, 'a whole number from 12 to 64')
-}
-
-function isPresent(access: Access): boolean {
-  try {
-    // The kernel answers vendor and device id from memory of its own; class and revision come from the device.
-    return access.config.read32(CLASS_AND_REVISION) !== ALL_ONES
-  } catch {
-    return false
-  }
 }
 
 function regionName(index: number): string {

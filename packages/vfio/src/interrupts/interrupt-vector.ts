@@ -1,14 +1,9 @@
 import { EventFd, type Fd, FdWatcher, invalidArgument, OpenbarError } from '@openbar/linux'
+import { callOutside } from '../events/call-outside.ts'
+import type { Subscription } from '../events/subscribers.ts'
 
 /** Timers of Node reach no further, and end at once beyond that. */
 const LONGEST_WAIT_MS = 0x7fff_ffff
-
-/** A callback's registration; disposing it ends the callbacks. */
-export interface Subscription {
-  /** Ends the callbacks. Further calls do nothing. */
-  close(): void
-  [Symbol.dispose](): void
-}
 
 /** How long to wait for an interrupt. */
 export interface InterruptWaitOptions {
@@ -263,17 +258,6 @@ export class InterruptVector {
       message: `${what}: interrupts were switched off.`,
       hint: 'Switch them on again: device.interrupts.enable(kind).',
       context: { what },
-    })
-  }
-}
-
-/** Calls back, and makes an exception an uncaught one of the process: the other listeners are called all the same. */
-function callOutside(callback: () => void): void {
-  try {
-    callback()
-  } catch (error) {
-    process.nextTick(() => {
-      throw error
     })
   }
 }

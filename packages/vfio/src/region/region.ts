@@ -2,17 +2,20 @@ import { type Fd, MappedMemory, OpenbarError, PAGE_SIZE, VFIO_PCI_CONFIG_REGION_
 import { FileWindow } from '../window/file-window.ts'
 import { MappedWindow, type WindowOwner } from '../window/mapped-window.ts'
 import type { RegisterWindow } from '../window/register-window.ts'
+import type { Revocable } from '../window/revocable.ts'
 import type { MappableArea, RegionInfo } from './region-info.ts'
 
 /** The device's side of a region: where windows are registered, so that they can be taken away. */
 export interface RegionOwner extends WindowOwner {
   readonly address: string
   readonly fd: Fd<'device'>
-  windowOpened(window: RegisterWindow): void
+  /** Kept alive by what users hold. */
+  readonly keeper: object
+  windowOpened(window: Revocable): void
   /** Called before config space is written through a window onto it. */
   beforeConfigWrite(offset: number, bytes: DataView): void
   /** Throws `ERR_REGION` while touching the device's memory would end the process. */
-  assertMemoryReachable(what: string): void
+  assertMemoryReachable(region: string): void
 }
 
 /**
@@ -107,7 +110,7 @@ export class Region {
   }
 
   #mapMemory(fd: Fd<'device'>, what: string): MappedMemory {
-    this.#owner.assertMemoryReachable(what)
+    this.#owner.assertMemoryReachable(this.name)
     if (this.size > 0xffff_ffff) {
       throw new OpenbarError('ERR_NOT_SUPPORTED', {
         message: `${what} has ${this.size} bytes; a window reaches 4 GiB.`,

@@ -1,6 +1,7 @@
 import { type Fd, OpenbarError, preadExactly, pwriteExactly } from '@openbar/linux'
 import type { WindowOwner } from './mapped-window.ts'
 import type { RegisterWindow } from './register-window.ts'
+import type { Revocable } from './revocable.ts'
 import { windowError } from './window-error.ts'
 
 /**
@@ -8,7 +9,7 @@ import { windowError } from './window-error.ts'
  * write of the device's file, which the kernel turns into one access of the same width; 8 bytes of ports or config
  * space into two of 4.
  */
-export class FileWindow implements RegisterWindow {
+export class FileWindow implements RegisterWindow, Revocable {
   readonly mapped = false
   readonly size: number
   readonly #what: string
@@ -82,6 +83,10 @@ export class FileWindow implements RegisterWindow {
     if (this.#closed) return
     this.#closed = true
     this.#owner.windowClosed(this)
+  }
+
+  revoke(): void {
+    this.close()
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,6 @@
 import type { MappedMemory } from '@openbar/linux'
 import type { RegisterWindow } from './register-window.ts'
+import type { Revocable } from './revocable.ts'
 import { windowError } from './window-error.ts'
 
 /** What a window tells the device that it belongs to. */
@@ -7,7 +8,7 @@ export interface WindowOwner {
   /** A read returned all ones, which is what a device that is gone answers. Throws when it is. */
   checkPresence(): void
   /** The window was closed. */
-  windowClosed(window: RegisterWindow): void
+  windowClosed(window: Revocable): void
   /** Called before a window that reads and writes a file writes; what it throws keeps the write from happening. */
   beforeWrite?(offset: number, bytes: DataView): void
 }
@@ -18,7 +19,7 @@ export interface WindowOwner {
  * Each read compares its result with all ones: that finds a device that was pulled, and it keeps optimised code from
  * dropping a read whose result is not used.
  */
-export class MappedWindow implements RegisterWindow {
+export class MappedWindow implements RegisterWindow, Revocable {
   readonly mapped = true
   readonly size: number
   readonly #what: string
@@ -122,6 +123,10 @@ export class MappedWindow implements RegisterWindow {
     } finally {
       this.#owner.windowClosed(this)
     }
+  }
+
+  revoke(): void {
+    this.close()
   }
 
   [Symbol.dispose](): void {

@@ -6,12 +6,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FileWindow } from './file-window.ts'
 import { MappedWindow, type WindowOwner } from './mapped-window.ts'
 import type { RegisterWindow } from './register-window.ts'
+import type { Revocable } from './revocable.ts'
 
 const SIZE = 4096 + 24
 
 class Owner implements WindowOwner {
   checks = 0
-  readonly closed: RegisterWindow[] = []
+  readonly closed: Revocable[] = []
   readonly writes: string[] = []
   refuses = false
 
@@ -19,7 +20,7 @@ class Owner implements WindowOwner {
     this.checks += 1
   }
 
-  windowClosed(window: RegisterWindow): void {
+  windowClosed(window: Revocable): void {
     this.closed.push(window)
   }
 

@@ -1,0 +1,25 @@
+import type { DeviceCore } from './device-core.ts'
+
+const forgotten = new FinalizationRegistry<DeviceCore>((core) => {
+  if (core.closed) return
+  process.emitWarning(
+    `${core.address} was forgotten without being closed, and garbage-collected: it is closed now. Close it: await device.close(), or await using.`,
+    { type: 'OpenbarWarning', code: 'OPENBAR_FORGOTTEN_DEVICE' },
+  )
+  core.close().catch((error: unknown) => {
+    process.emitWarning(`${core.address} could not be given back: ${error}`, {
+      type: 'OpenbarWarning',
+      code: 'OPENBAR_FORGOTTEN_DEVICE',
+    })
+  })
+})
+
+/** Has a device closed, with a warning, when nobody can reach what users hold of it any more. */
+export function closeWhenForgotten(device: object, core: DeviceCore): void {
+  forgotten.register(device, core, core)
+}
+
+/** The device was closed. */
+export function notForgotten(core: DeviceCore): void {
+  forgotten.unregister(core)
+}
