@@ -108,7 +108,7 @@ export class MessageListener {
       this.#assertOpen()
       options.signal?.throwIfAborted()
       const fd = libcCalls.accept4(this.#fd, null, null, SOCK_CLOEXEC | SOCK_NONBLOCK)
-      if (fd !== -1) return MessageSocket.over(asFd(fd))
+      if (fd !== -1) return MessageSocket.fromFd(asFd(fd))
       const errno = lastErrno()
       if (errno !== Errno.EAGAIN) throw syscallError('accept4', errno, this.path)
       await waitReadable(this.#fd, options, `a process that connects to ${this.path}`, this.#closing.signal)

@@ -47,11 +47,12 @@ export interface ReceiveOptions extends SocketWaitOptions {
 export class MessageSocket {
   /** The process at the other end, as it was when it began to listen, or connected. */
   readonly peer: PeerCredentials
-  readonly #fd: Fd<'socket'>
+  /** The socket itself: to leave it to a child process, say. It belongs to this object: do not close it. */
+  readonly fd: Fd<'socket'>
   readonly #closing = new AbortController()
 
   private constructor(fd: Fd<'socket'>) {
-    this.#fd = fd
+    this.fd = fd
     this.peer = peerCredentials(fd)
   }
 
@@ -99,8 +100,17 @@ export class MessageSocket {
     return [new MessageSocket(first), new MessageSocket(second)]
   }
 
-  /** @internal An end that stands open already. It belongs to the new object. */
-  static over(fd: Fd<'socket'>): MessageSocket {
+  /**
+   * An end that was inherited, or received. It belongs to the new object, once that is made.
+   *
+   * @throws {@link OpenbarError} `ERR_SYSCALL` when it is no socket.
+   *
+   * @example
+   * ```ts
+   * using socket = MessageSocket.fromFd(asFd<'socket'>(3))
+   * ```
+   */
+  static fromFd(fd: Fd<'socket'>): MessageSocket {
     return new MessageSocket(fd)
   }
 
@@ -132,7 +142,7 @@ export class MessageSocket {
     const payload = Uint8Array.from(bytes)
     await eventually('the other end of a socket to read', options, () => {
       this.#assertOpen()
-      const sent = outgoing(payload, fds).pass((header) => libcCalls.sendmsg(this.#fd, header, MSG_NOSIGNAL))
+      const sent = outgoing(payload, fds).pass((header) => libcCalls.sendmsg(this.fd, header, MSG_NOSIGNAL))
       if (sent === payload.byteLength) return true
       const errno = lastErrno()
       if (errno === Errno.EAGAIN) return false
@@ -167,7 +177,7 @@ export class MessageSocket {
     if (this.closed) return
     // Whoever waits lets go of the descriptor first.
     this.#closing.abort(closedError())
-    closeFd(this.#fd)
+    closeFd(this.fd)
   }
 
   [Symbol.dispose](): void {
@@ -180,12 +190,12 @@ export class MessageSocket {
       this.#assertOpen()
       options.signal?.throwIfAborted()
       const message = incoming(payload, maxFds)
-      const length = message.pass((header) => libcCalls.recvmsg(this.#fd, header, MSG_CMSG_CLOEXEC))
+      const length = message.pass((header) => libcCalls.recvmsg(this.fd, header, MSG_CMSG_CLOEXEC))
       const errno = length === -1 ? lastErrno() : 0
       if (length === 0 || errno === Errno.ECONNRESET) return undefined
       if (length > 0) return complete(payload.slice(0, length), message.flags, message.fds(), maxFds)
       if (errno !== Errno.EAGAIN) throw syscallError('recvmsg', errno, 'a Unix socket')
-      await waitReadable(this.#fd, options, 'a message', this.#closing.signal)
+      await waitReadable(this.fd, options, 'a message', this.#closing.signal)
     }
   }
 

@@ -12,6 +12,8 @@ export interface SocketWaitOptions {
   readonly timeout?: number
   /** Ends the wait early, with the signal's reason. */
   readonly signal?: AbortSignal
+  /** Lets the process end although something is waited for. `false` by default. */
+  readonly background?: boolean
 }
 
 /** Refuses a wait without an end. */
@@ -30,7 +32,7 @@ export function assertEnds({ timeout, signal }: SocketWaitOptions): void {
  */
 export async function waitReadable(
   fd: Fd,
-  { timeout, signal }: SocketWaitOptions,
+  { timeout, signal, background }: SocketWaitOptions,
   waitedFor: string,
   closed: AbortSignal,
 ): Promise<void> {
@@ -45,9 +47,11 @@ export async function waitReadable(
   }
   if (timeout !== undefined) {
     const timer = setTimeout(() => reject(timeoutError(waitedFor, timeout)), Math.min(timeout, LONGEST))
+    if (background === true) timer.unref()
     steps.defer(() => clearTimeout(timer))
   }
   const watcher = steps.use(new FdWatcher(fd, resolve))
+  if (background === true) watcher.unref()
   // A descriptor that is about to be closed must not be watched any more, so this is not left to the promise.
   const stop = () => watcher.close()
   closed.addEventListener('abort', stop)
