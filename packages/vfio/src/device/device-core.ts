@@ -229,6 +229,7 @@ export class DeviceCore {
       unregisterDevice(this)
       notForgotten(this)
       this.events.end()
+      this.#place.given?.close()
       const binding = this.#binding
       if (binding !== undefined) await inTurn(this.address, () => giveBack(binding, releaseRequested))
     }
