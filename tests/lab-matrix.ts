@@ -5,7 +5,10 @@ import type { BootOptions } from '@openbar/lab'
 export interface MatrixRow {
   /** What it is about, for a row that does not run what the others do. */
   readonly about?: string
-  readonly machine: Pick<BootOptions, 'iommu' | 'devices' | 'sparePorts' | 'memoryMiB' | 'append' | 'icount'> &
+  readonly machine: Pick<
+    BootOptions,
+    'iommu' | 'devices' | 'sparePorts' | 'memoryMiB' | 'append' | 'qemuArgs' | 'icount'
+  > &
     Required<Pick<BootOptions, 'kernel' | 'iommu'>> & { readonly nics: readonly Nic[] }
   /** What domains stand on. Tests run once with each; they find the names in `$OPENBAR_BACKENDS`. */
   readonly backends: readonly BackendName[]
@@ -146,6 +149,24 @@ export const labMatrix: readonly MatrixRow[] = [
     machine: { kernel: 'distro', iommu: 'none', nics: [e1000, e1000e] },
     backends: [],
     files: ['tests/no-iommu/'],
+  },
+  {
+    about: 'SR-IOV',
+    machine: {
+      kernel: 'iommufd',
+      iommu: 'intel',
+      nics: [],
+      // Virtual functions need a bus that counts on beyond their physical one's, which a root port gives, and an NVMe subsystem, which
+      // stands on no bus.
+      qemuArgs: [
+        ...['-device', 'nvme-subsys,id=subsystem'],
+        ...['-device', 'pcie-root-port,id=sriov,bus=pcie.0,addr=0x10,chassis=90,slot=90'],
+        '-device',
+        'nvme,serial=sriov,subsys=subsystem,bus=sriov,sriov_max_vfs=1,sriov_vq_flexible=2,sriov_vi_flexible=1,max_ioqpairs=4,msix_qsize=5',
+      ],
+    },
+    backends: ['iommufd', 'type1', 'iommufd-compat'],
+    files: ['tests/sr-iov/'],
   },
 ]
 

@@ -20,6 +20,9 @@ const MSG_CMSG_CLOEXEC = 0x4000_0000
 const MAX_FDS = 253
 const MAX_BYTES = 64 * 1024
 
+/** How long a socket that has its name may take to be listened at. */
+const STARTING_MS = 1000
+
 /** A message that was received. Its file descriptors belong to the receiver, who closes them. */
 export interface SocketMessage {
   readonly bytes: Uint8Array
@@ -70,12 +73,14 @@ export class MessageSocket {
   static async connect(path: string, options: SocketWaitOptions): Promise<MessageSocket> {
     assertEnds(options)
     const address = socketAddress(path)
+    const startingUntil = performance.now() + Math.min(options.timeout ?? STARTING_MS, STARTING_MS)
     const fd = newSocket()
     try {
       await eventually(`${path} to take a connection`, options, () => {
         if (libcCalls.connect(fd, address, address.byteLength) === 0) return true
         const errno = lastErrno()
-        if (errno === Errno.EAGAIN) return false
+        const starting = errno === Errno.ECONNREFUSED && performance.now() < startingUntil
+        if (starting || errno === Errno.EAGAIN) return false
         throw connectError(path, errno)
       })
       return new MessageSocket(fd)

@@ -13,10 +13,13 @@ import { describe, expect, test } from 'vitest'
 import { Errno } from '../errors/errno.ts'
 import { EventFd } from '../events/event-fd.ts'
 import { asFd, closeFd, type Fd, openFd } from '../fd.ts'
+import { libcCalls } from '../ffi/libc.ts'
 import { temporaryDirectory } from '../testing/temporary-directory.ts'
 import { thrownBy } from '../testing/thrown-by.ts'
 import { MessageListener } from './message-listener.ts'
 import { MessageSocket } from './message-socket.ts'
+import { newSocket } from './new-socket.ts'
+import { socketAddress } from './socket-address.ts'
 
 const SOON = { timeout: 5000 }
 const directory = temporaryDirectory()
@@ -268,6 +271,21 @@ describe('a listener', () => {
   test.each(['', 'x'.repeat(108), 'a\0b'])('refuses a path that cannot be: %j', async (path) => {
     expect(thrownBy(() => MessageListener.listen(path))).toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
     expect(await rejectionOf(MessageSocket.connect(path, SOON))).toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
+  })
+
+  test('a connection waits for a listener that has its name already, and not for ever', async () => {
+    const path = newPath()
+    const left = newSocket()
+    const address = socketAddress(path)
+    expect(libcCalls.bind(left, address, address.byteLength)).toBe(0)
+    const connecting = MessageSocket.connect(path, SOON)
+    setTimeout(() => libcCalls.listen(left, 1), 30)
+    const near = await connecting
+    near.close()
+    closeFd(left)
+    const started = performance.now()
+    expect(await rejectionOf(MessageSocket.connect(path, SOON))).toMatchObject({ errno: Errno.ECONNREFUSED })
+    expect(performance.now() - started).toBeLessThan(4000)
   })
 
   test('a connection to nobody names the path', async () => {

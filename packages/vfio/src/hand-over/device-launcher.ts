@@ -173,7 +173,7 @@ export class DeviceLauncher {
     const connection = socket ?? (target as MessageSocket)
     const { peer } = connection
     if (options.user !== undefined) assertUser(peer, options.user)
-    return this.#lend(async (lease, onReleased) => {
+    return await this.#lend(async (lease, onReleased) => {
       const [near, far] = MessageSocket.pair()
       using sent = new DisposableStack()
       sent.use(near)
