@@ -157,10 +157,10 @@ export const labMatrix: readonly MatrixRow[] = [
       iommu: 'intel',
       nics: [],
       // Virtual functions need a bus that counts on beyond their physical one's, which a root port gives, and an NVMe subsystem, which
-      // stands on no bus.
+      // stands on no bus. A port that takes hot-plugged devices would hide those that appear in it later.
       qemuArgs: [
         ...['-device', 'nvme-subsys,id=subsystem'],
-        ...['-device', 'pcie-root-port,id=sriov,bus=pcie.0,addr=0x10,chassis=90,slot=90'],
+        ...['-device', 'pcie-root-port,id=sriov,bus=pcie.0,addr=0x10,chassis=90,slot=90,hotplug=off'],
         '-device',
         'nvme,serial=sriov,subsys=subsystem,bus=sriov,sriov_max_vfs=1,sriov_vq_flexible=2,sriov_vi_flexible=1,max_ioqpairs=4,msix_qsize=5',
       ],

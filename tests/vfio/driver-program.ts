@@ -11,7 +11,7 @@ import { toJson } from '../support/to-json.ts'
 
 const PAGE = 4096
 const IOVA = 0x1000_0000
-const RCTL = 0x0100
+const STATUS = 0x0008
 
 const [socket] = process.argv.slice(2)
 const say = (what: unknown) => console.log(toJson(what))
@@ -70,7 +70,7 @@ function state() {
     cdev: device.cdev ?? null,
     vendorId: device.config.vendorId,
     busMaster: device.config.command.busMasterEnable,
-    receives: bar0.read32(RCTL),
+    status: bar0.read32(STATUS),
     interrupts: device.interrupts.enabled?.kind ?? null,
     backend: device.domain.backend,
     mappings: device.domain.snapshot().mappings.length,

@@ -80,7 +80,7 @@ describe.each(translating(backends) as readonly Backend[])('a device that is giv
     await launcher.give(next.path, SOON)
     const program = new Conversation(next.program)
     await program.next()
-    expect(await program.ask('state')).toMatchObject({ busMaster: false, receives: 0, mappings: 0 })
+    expect(await program.ask('state')).toMatchObject({ busMaster: false, interrupts: null, mappings: 0 })
   })
 
   it('is closed in the program when the launcher takes it back', async () => {

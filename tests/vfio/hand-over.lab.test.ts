@@ -77,7 +77,7 @@ describe.each(translating(backends) as readonly Backend[])('a device that is han
 
       expect(await child.ask('state')).toMatchObject({
         ...{ address, group: launcher.group, cdev: null, vendorId: 0x8086, backend, busMaster: false },
-        ...{ mappings: 0, receives: 0, interrupts: null },
+        ...{ mappings: 0, interrupts: null },
       })
       expect(await child.ask('frames 5')).toEqual({ whole: 5 })
       // The kernel has no way to reset the 82540EM alone.
@@ -123,7 +123,7 @@ describe.each(translating(backends) as readonly Backend[])('a device that is han
       const driver = await launcher.start(confined)
       const child = new Conversation(driver)
       await child.next()
-      expect(await child.ask('state')).toMatchObject({ busMaster: false, receives: 0, mappings: 0 })
+      expect(await child.ask('state')).toMatchObject({ busMaster: false, interrupts: null, mappings: 0 })
       expect(await child.ask(`traffic ${kept}`)).toEqual({ busMaster: true, mappings: 2 })
       expect(pinnedPages() - before).toBeGreaterThanOrEqual(kept / PAGE)
       process.kill(driver.pid, 'SIGKILL')
@@ -133,7 +133,6 @@ describe.each(translating(backends) as readonly Backend[])('a device that is han
     }
     const own = await launcher.device()
     expect(own.config.command.busMasterEnable).toBe(false)
-    expect(own.bar(0).map().read32(0x0100)).toBe(0)
   })
 
   it('belongs to one at a time, and everybody else is told so', async () => {

@@ -26,7 +26,8 @@ export class Leash {
   async #watch(): Promise<void> {
     const never = new AbortController().signal
     try {
-      while ((await this.#socket.receive({ signal: never, background: true })) !== undefined);
+      // A message asks for the device; without one the other program has ended.
+      await this.#socket.receive({ signal: never, background: true })
     } catch (error) {
       // Closed at this end.
       if (isOpenbarError(error, 'ERR_CLOSED')) return

@@ -1,6 +1,9 @@
 import { isOpenbarError, type MessageSocket, OpenbarError, type SocketWaitOptions } from '@openbar/linux'
 import type { Lease } from './lease.ts'
 
+/** How long a program that is asked for its device may take, in milliseconds. */
+const PULL_MS = 3000
+
 /** A program that drives a device which was handed to it. */
 export interface Tenant {
   /** Process id. */
@@ -48,9 +51,13 @@ export class Tenancy {
     this.released.catch(() => {})
   }
 
-  /** Asks the program for the device: it closes it when its event loop turns. */
+  /** Asks the program for the device, which it closes when its event loop turns; it is taken from it when that does not come. */
   pull(): void {
-    this.#leash.close()
+    const timer = setTimeout(() => this.#leash.close(), PULL_MS)
+    const stop = () => clearTimeout(timer)
+    this.released.then(stop, stop)
+    const asked = this.#leash.send(new TextEncoder().encode('{"release":true}'), { timeout: PULL_MS })
+    asked.catch(() => this.#leash.close())
   }
 
   /** The program has ended. */
