@@ -70,9 +70,7 @@ describe.each(translating(backends) as readonly Backend[])('a device that is han
       }[]
       expect(outcomes).toHaveLength(tried.length)
       for (const { path, code } of outcomes) {
-        // In the place of /dev/iommu stands /dev/null.
-        if (path === '/dev/iommu') expect([path, code]).toEqual([path, 'opened'])
-        else expect([path, code]).toEqual([path, expect.stringMatching(/^(EACCES|ENOENT|EPERM)$/)])
+        expect([path, code]).toEqual([path, expect.stringMatching(/^(EACCES|ENOENT|EPERM)$/)])
       }
 
       expect(await child.ask('state')).toMatchObject({
@@ -88,7 +86,10 @@ describe.each(translating(backends) as readonly Backend[])('a device that is han
       expect(await child.ask('adopt-again')).toMatchObject({ thrown: 'ERR_NO_DEVICE' })
       // On iommufd, domains share the context that was handed over; elsewhere there is nothing to open one from.
       if (backend === 'iommufd') expect(await child.ask('move')).toEqual({ moved: true, backend })
-      else expect(await child.ask('move')).toMatchObject({ thrown: 'ERR_NO_BACKEND' })
+      else
+        expect(await child.ask('move')).toMatchObject({
+          thrown: expect.stringMatching(/^ERR_(NO_BACKEND|PERMISSION)$/),
+        })
       expect(await child.ask('frames 1')).toEqual({ whole: 1 })
       expect(await child.ask('close')).toEqual({ closed: true })
       await driver.released

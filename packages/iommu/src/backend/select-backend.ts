@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { OpenbarError, readText } from '@openbar/linux'
+import { isOpenbarError, OpenbarError, readText } from '@openbar/linux'
 import type { RlimitMode } from '../iommufd/options.ts'
 import type { Backend, BackendName } from './backend.ts'
 import { IommufdBackend } from './iommufd-backend.ts'
@@ -31,7 +31,17 @@ export function kernelInterfaces(): KernelInterfaces {
     iommufd: iommu && /^\s*\d+ vfio-dev$/m.test(numbers),
     type1: existsSync('/dev/vfio/vfio'),
     'iommufd-compat': iommu && /^\s*\d+ vfio$/m.test(numbers),
-    'unsafe-noiommu': readText(NOIOMMU_SWITCH) === 'Y',
+    'unsafe-noiommu': noIommuMode() === 'Y',
+  }
+}
+
+/** A process from which sysfs is hidden has no use for the mode either: it cannot find physical addresses. */
+function noIommuMode(): string | undefined {
+  try {
+    return readText(NOIOMMU_SWITCH)
+  } catch (error) {
+    if (isOpenbarError(error, 'ERR_PERMISSION')) return undefined
+    throw error
   }
 }
 

@@ -19,8 +19,9 @@ export interface Confinement {
 /** Run by sh as root in a mount namespace of its own, before privileges are dropped. */
 const HIDE = [
   'set -e',
-  'for d in /sys /dev/vfio; do [ ! -d "$d" ] || mount -t tmpfs -o ro,size=4k,mode=000 openbar "$d"; done',
-  '[ ! -e /dev/iommu ] || mount --bind /dev/null /dev/iommu',
+  'for d in /sys /dev/vfio; do [ ! -d "$d" ] || mount -t tmpfs -o size=4k,mode=000 openbar "$d"; done',
+  // A file that nobody may open stands in the place of /dev/iommu.
+  'if [ -e /dev/iommu ]; then : > /sys/none; chmod 000 /sys/none; mount --bind /sys/none /dev/iommu; fi',
   'exec "$@"',
 ].join('\n')
 
