@@ -97,6 +97,16 @@ async function frames(count: number) {
   return { whole }
 }
 
+/** Has the kernel deliver an interrupt as if the device had raised it. */
+async function interrupt() {
+  const { vectors } = device.interrupts.enable('intx')
+  const waiting = vectors[0].wait({ timeout: 5000 })
+  vectors[0].trigger()
+  const count = await waiting
+  device.interrupts.disable()
+  return { count }
+}
+
 /** Pins memory up to the limit and beyond. */
 function pinTooMuch(limit: number) {
   const kept = device.domain.allocate(limit / 2, { iova: IOVA })
@@ -128,6 +138,7 @@ async function answer(command: string, argument: string | undefined): Promise<un
   if (command === 'attempts') return attempts(JSON.parse(argument ?? '[]'))
   if (command === 'state') return state()
   if (command === 'frames') return frames(Number(argument))
+  if (command === 'interrupt') return interrupt()
   if (command === 'pin') return pinTooMuch(Number(argument))
   if (command === 'traffic') return traffic(Number(argument))
   if (command === 'reset') {

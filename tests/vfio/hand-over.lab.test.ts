@@ -78,6 +78,7 @@ describe.each(translating(backends) as readonly Backend[])('a device that is han
         ...{ mappings: 0, interrupts: null },
       })
       expect(await child.ask('frames 5')).toEqual({ whole: 5 })
+      expect(await child.ask('interrupt')).toEqual({ count: 1 })
       // The kernel has no way to reset the 82540EM alone.
       if (model === 'e1000e') expect(await child.ask('reset')).toEqual({ reset: true })
       expect(await child.ask('frames 2')).toEqual({ whole: 2 })
