@@ -208,6 +208,24 @@ export const labMatrix: readonly MatrixRow[] = [
     backends: [],
     files: ['tests/no-iommu/'],
   },
+  {
+    about: 'SR-IOV',
+    machine: {
+      kernel: 'iommufd',
+      iommu: 'intel',
+      nics: [],
+      // Virtual functions need a bus that counts on beyond their physical one's, which a root port gives, and an NVMe subsystem, which
+      // stands on no bus. A port that takes hot-plugged devices would hide those that appear in it later.
+      qemuArgs: [
+        ...['-device', 'nvme-subsys,id=subsystem'],
+        ...['-device', 'pcie-root-port,id=sriov,bus=pcie.0,addr=0x10,chassis=90,slot=90,hotplug=off'],
+        '-device',
+        'nvme,serial=sriov,subsys=subsystem,bus=sriov,sriov_max_vfs=1,sriov_vq_flexible=2,sriov_vi_flexible=1,max_ioqpairs=4,msix_qsize=5',
+      ],
+    },
+    backends: ['iommufd', 'type1', 'iommufd-compat'],
+    files: ['tests/sr-iov/'],
+  },
 ]
 
 /** What a row is called in results: `distro × intel × e1000+e1000e`; NICs in one group stand in brackets. */

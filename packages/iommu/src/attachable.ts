@@ -1,5 +1,6 @@
 import type { Fd } from '@openbar/linux'
 import type { Domain } from './domain.ts'
+import type { GivenDevice } from './hand-over/given-device.ts'
 import type { PageTable } from './iommufd/page-table.ts'
 
 /**
@@ -19,6 +20,10 @@ export interface Attachable {
   readonly cdev: string | undefined
   /** How many bits of an address the device drives, where that is fewer than 64: the domain picks IOVAs below. */
   readonly addressBits?: number | undefined
+  /** The device's file, where somebody else has opened it; left open when the device leaves. */
+  readonly given?: GivenDevice | undefined
+  /** The token that the users of an SR-IOV function's physical and virtual functions share, a UUID; `undefined` for none. */
+  readonly vfToken?: string | undefined
   /**
    * Called when the device's group is about to move to another domain by way of none: stops the device's DMA and lets go of its
    * regions. Its fd is closed afterwards.

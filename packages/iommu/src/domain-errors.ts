@@ -37,3 +37,13 @@ export function noIovasError(): OpenbarError<'ERR_NOT_SUPPORTED'> {
     context: { what: 'IOVAs' },
   })
 }
+
+/** The error for a domain that protects nothing, and so cannot be given to a program that is not trusted. */
+export function cannotHandOverError(): OpenbarError<'ERR_NOT_SUPPORTED'> {
+  return new OpenbarError('ERR_NOT_SUPPORTED', {
+    message:
+      'A domain without an IOMMU cannot be handed over: its devices reach all memory, and physical addresses take privileges.',
+    hint: 'Open the domain behind an IOMMU: Domain.open({ isolated: true }).',
+    context: { what: 'handing over without an IOMMU' },
+  })
+}

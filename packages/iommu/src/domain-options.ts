@@ -1,6 +1,7 @@
 import type { HugepageSize } from '@openbar/linux'
 import type { DmaAccess } from './access.ts'
 import type { BackendName } from './backend/backend.ts'
+import type { RlimitMode } from './iommufd/options.ts'
 import type { Iova } from './iova.ts'
 
 /** How to open a domain. */
@@ -12,6 +13,12 @@ export interface DomainOptions {
   readonly backend?: BackendName | 'auto'
   /** Gives an iommufd domain a context of its own, so that it can be handed over. `false` by default. */
   readonly isolated?: boolean
+  /**
+   * Whose pinned memory counts against RLIMIT_MEMLOCK on iommufd, for an isolated domain and on `iommufd-compat`: all of the user's, or
+   * each process's own. The latter needs CAP_SYS_RESOURCE, and makes no difference on type1, which always counts so. As the kernel does by
+   * default, `user`, when left out.
+   */
+  readonly rlimitMode?: RlimitMode
 }
 
 /** Where to map memory, and with which rights. */

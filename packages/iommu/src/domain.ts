@@ -1,4 +1,4 @@
-import { invalidArgument, isOpenbarError, type MappedMemory } from '@openbar/linux'
+import { type Fd, invalidArgument, isOpenbarError, type MappedMemory } from '@openbar/linux'
 import { assertAccess, type DmaAccess } from './access.ts'
 import { AddressSpace } from './address-space.ts'
 import { assertChoice } from './assert-choice.ts'
@@ -9,10 +9,15 @@ import { BACKEND_NAMES, openBackend } from './backend/select-backend.ts'
 import type { DirtyTracking } from './dirty/dirty-tracking.ts'
 import { DmaBuffer } from './dma-buffer.ts'
 import { makeDmaMemory } from './dma-memory.ts'
-import { assertNoBuffer, cannotShareError, closedError, noIovasError } from './domain-errors.ts'
+import { assertNoBuffer, cannotHandOverError, cannotShareError, closedError, noIovasError } from './domain-errors.ts'
 import { DomainMapping } from './domain-mapping.ts'
 import type { AllocateOptions, DomainOptions, MapOptions, PickOptions } from './domain-options.ts'
 import type { DomainSnapshot } from './domain-snapshot.ts'
+import { adoptBackend, shareContext } from './hand-over/adopt-backend.ts'
+import { adoptMappings } from './hand-over/adopt-mappings.ts'
+import type { AdoptOptions } from './hand-over/adopt-options.ts'
+import { ForeignMemory } from './hand-over/foreign-memory.ts'
+import { GivenDevice } from './hand-over/given-device.ts'
 import type { IommufdAddressSpace } from './iommufd/address-space.ts'
 import { copyMapping } from './iommufd/copy-mapping.ts'
 import { assertSize, type Iova } from './iova.ts'
@@ -53,9 +58,10 @@ export class Domain {
   /** Open, and with devices for whose sake memory is pinned: kept, not asked for, since each mapping looks at it. */
   #inUse = false
 
-  private constructor(backend: Backend) {
+  private constructor(backend: Backend, fill: (space: AddressSpace) => void = () => {}) {
     this.#backend = backend
     this.#space = new AddressSpace(backend)
+    fill(this.#space)
     this.#members = new Membership(this, backend, this.#space, () => this.#membersChanged())
     this.id = registerDomain(this)
   }
@@ -72,9 +78,35 @@ export class Domain {
    * ```
    */
   static async open(options: DomainOptions = {}): Promise<Domain> {
-    const { backend = 'auto', isolated = false } = options
+    const { backend = 'auto', isolated = false, rlimitMode } = options
     assertChoice('backend', backend, ['auto', ...BACKEND_NAMES])
-    return new Domain(openBackend(backend, isolated))
+    if (rlimitMode !== undefined && !isolated && backend !== 'iommufd-compat') {
+      throw invalidArgument('rlimitMode', rlimitMode, 'left out, unless the domain is isolated')
+    }
+    return new Domain(openBackend(backend, isolated, rlimitMode))
+  }
+
+  /**
+   * Makes a domain of an address space that another program has opened and handed over, as inherited or received files. Neither
+   * /dev/iommu nor /dev/vfio nor sysfs is needed.
+   *
+   * What may be mapped is asked of the kernel, what is mapped already is taken as it is said. Closing the domain unmaps what was mapped
+   * by it, and closes the file; the address space itself belongs to the other program.
+   *
+   * @throws {@link OpenbarError} `ERR_INVALID_ARGUMENT` for a file that is none of such an address space, or mappings that cannot be;
+   *   `ERR_IOVA_IN_USE` for mappings that overlap; `ERR_NOT_MAPPED` for one that is not there, where the kernel can tell (iommufd). The
+   *   file still belongs to the caller then.
+   *
+   * @example
+   * ```ts
+   * await using domain = await Domain.adopt({ backend: 'iommufd', fd: 4, ioas: 1 })
+   * ```
+   */
+  static async adopt(options: AdoptOptions): Promise<Domain> {
+    const backend = adoptBackend(options)
+    const domain = new Domain(backend, (space) => adoptMappings(options, backend, space))
+    shareContext(options, backend)
+    return domain
   }
 
   /** @internal A domain over a backend that stands open already. */
@@ -289,6 +321,50 @@ export class Domain {
   }
 
   /**
+   * What another program needs to {@link Domain.adopt} the domain: its file, to be passed on, and what is mapped. The file stays the
+   * domain's.
+   *
+   * Open the domain with `isolated: true` for that: whoever gets its file gets the whole context.
+   *
+   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` without an IOMMU; `ERR_CLOSED`.
+   *
+   * @example
+   * ```ts
+   * const { fd, ...description } = domain.handOver()
+   * ```
+   */
+  handOver(): AdoptOptions {
+    this.#assertOpen()
+    const { name, iommufd } = this.#backend
+    const mappings = Array.from(this.#space.mappings, ({ iova, size, access }) => ({ iova, size, access }))
+    if (iommufd !== undefined) return { backend: 'iommufd', fd: iommufd.fd, ioas: iommufd.ioas, mappings }
+    if (name === 'type1' || name === 'iommufd-compat') return { backend: name, fd: this.#backend.file, mappings }
+    throw cannotHandOverError()
+  }
+
+  /**
+   * Says that a device's open file, which was handed over together with the domain, is in it already: bound to its iommufd context, or
+   * got through a group in its container. To be let in by {@link Domain.attach}, as `given`.
+   *
+   * @param options.deviceId - The kernel's number for the device in the context; needed on iommufd.
+   * @param options.onClose - Called once, after the file was closed.
+   * @throws {@link OpenbarError} `ERR_CLOSED`.
+   *
+   * @example
+   * ```ts
+   * const given = domain.givenDevice(asFd<'device'>(3), { deviceId: 1 })
+   * const attachment = domain.attach({ address: '0000:00:02.0', group: 1, cdev: undefined, given })
+   * ```
+   */
+  givenDevice(
+    fd: Fd<'device'>,
+    options: { readonly deviceId?: number | undefined; readonly onClose?: () => void } = {},
+  ): GivenDevice {
+    this.#assertOpen()
+    return Object.assign(new GivenDevice(fd, options.onClose), { home: this.#backend.home, deviceId: options.deviceId })
+  }
+
+  /**
    * Lets a device into the domain. `device.setDomain` of `@openbar/vfio` does this.
    *
    * @throws {@link OpenbarError} `ERR_DEVICE_BUSY` for a device that is in it already; `ERR_GROUP_BUSY`, also for a group
@@ -420,6 +496,22 @@ export class Domain {
   #finish(): void {
     this.#state = 'closed'
     forgetDomain(this)
+    try {
+      if (this.#backend.borrowed) this.#unmapOwn()
+    } finally {
+      this.#endBackend()
+    }
+  }
+
+  /** An address space that was borrowed outlives the domain: what was mapped here must not stay, and what was there must. */
+  #unmapOwn(): void {
+    using steps = new DisposableStack()
+    for (const { memory, start, size } of this.#space.mappings) {
+      if (!(memory instanceof ForeignMemory)) steps.defer(() => void this.#backend.unmap(start, size))
+    }
+  }
+
+  #endBackend(): void {
     try {
       // Unmaps everything at once; one mapping that could not be unmapped would otherwise keep the rest pinned.
       this.#backend.close()

@@ -26,6 +26,8 @@ export {
 export { heldGroup } from './groups/held-groups.ts'
 export { findHolders } from './groups/holders.ts'
 export { type HolderScan, scanHolders } from './groups/scan-holders.ts'
+export type { AdoptedMapping, AdoptOptions } from './hand-over/adopt-options.ts'
+export { GivenDevice } from './hand-over/given-device.ts'
 export type { IommufdAddressSpace, IommufdContextHandle } from './iommufd/address-space.ts'
 export { allowIovas } from './iommufd/allow-iovas.ts'
 export { type CopyMappingOptions, copyMapping } from './iommufd/copy-mapping.ts'

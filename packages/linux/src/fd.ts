@@ -1,9 +1,14 @@
 import { closeSync, constants, openSync } from 'node:fs'
 import { invalidArgument } from './errors/invalid-argument.ts'
+import { syscallError } from './errors/syscall-error.ts'
+import { lastErrno, libcCalls } from './ffi/libc.ts'
 import { fileError } from './sysfs/file-error.ts'
 
 /** What a file descriptor refers to. VFIO uses the same request numbers for different things on different kinds. */
-export type FdKind = 'container' | 'group' | 'device' | 'iommufd' | 'eventfd' | 'file'
+export type FdKind = 'container' | 'group' | 'device' | 'iommufd' | 'eventfd' | 'file' | 'socket'
+
+const F_SETFD = 2
+const FD_CLOEXEC = 1
 
 declare const kind: unique symbol
 
@@ -44,6 +49,22 @@ export function closeFd(fd: Fd): void {
   } catch (error) {
     throw fileError('close', `file descriptor ${fd}`, error)
   }
+}
+
+/**
+ * Has a file descriptor that was inherited closed when this process executes another program.
+ *
+ * @throws {@link OpenbarError} `ERR_SYSCALL` when it is not open (EBADF).
+ * @see fcntl(2), FD_CLOEXEC
+ *
+ * @example
+ * ```ts
+ * closeOnExec(asFd<'device'>(3))
+ * ```
+ */
+export function closeOnExec(fd: Fd): void {
+  if (libcCalls.fcntl(fd, F_SETFD, FD_CLOEXEC) === 0) return
+  throw syscallError('fcntl(F_SETFD)', lastErrno(), `file descriptor ${fd}`)
 }
 
 /**

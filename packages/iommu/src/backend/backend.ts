@@ -47,6 +47,15 @@ export interface Backend {
   readonly name: BackendName
   /** Whether mappings are made in the kernel now; false while a type1 container has no device yet. */
   readonly ready: boolean
+  /**
+   * What a device's file is tied to once it was let in, for as long as it is open: the iommufd context, or the container. Backends
+   * with the same one can use the same file.
+   */
+  readonly home: object
+  /** The open /dev/iommu or container; it belongs to the backend. */
+  readonly file: Fd
+  /** Whether it belongs to somebody else, who handed it over: what is mapped stays so when it is closed here. */
+  readonly borrowed: boolean
   /** Whether an IOMMU translates what its devices ask for; false without one. */
   readonly translates: boolean
   /** Smallest unit of mapping in bytes. */

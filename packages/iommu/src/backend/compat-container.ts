@@ -11,6 +11,7 @@ import {
   VFIO_TYPE1v2_IOMMU,
 } from '@openbar/linux'
 import { allocateIoas } from '../iommufd/allocate-ioas.ts'
+import { type RlimitMode, setRlimitMode } from '../iommufd/options.ts'
 
 const IOMMUFD = '/dev/iommu'
 
@@ -19,9 +20,10 @@ const IOMMUFD = '/dev/iommu'
  *
  * @see linux/iommufd.h, `struct iommu_vfio_ioas`; drivers/iommu/iommufd/vfio_compat.c
  */
-export function openCompatContainer(): Fd<'container'> {
+export function openCompatContainer(mode?: RlimitMode): Fd<'container'> {
   const fd = openFd<'iommufd'>(IOMMUFD)
   try {
+    if (mode !== undefined) setRlimitMode(fd, mode)
     const choose = iommuVfioIoas.allocate()
     choose.size = iommuVfioIoas.size
     choose.ioas_id = allocateIoas(fd)

@@ -1,6 +1,8 @@
 import { closeFd, type Fd } from '@openbar/linux'
 import type { Attachable } from '../attachable.ts'
 import { GroupHandle } from '../groups/group-handle.ts'
+import type { GivenDevice } from '../hand-over/given-device.ts'
+import { notInContainerError, tiedElsewhereError } from '../hand-over/given-errors.ts'
 import type { BackendAttachment } from './backend.ts'
 import { refusePageTable } from './refusals.ts'
 
@@ -22,13 +24,17 @@ export class GroupContainer {
   readonly fd: Fd<'container'>
   readonly #entered: GroupEntered
   readonly #groupPath: (group: number) => string
+  /** What the file of a device that was handed over has to be tied to. */
+  readonly #home: object
   readonly #members = new Map<number, Member>()
 
   constructor(
     fd: Fd<'container'>,
     entered: GroupEntered,
     groupPath: (group: number) => string = (group) => `/dev/vfio/${group}`,
+    home: object = {},
   ) {
+    this.#home = home
     this.fd = fd
     this.#entered = entered
     this.#groupPath = groupPath
@@ -41,10 +47,12 @@ export class GroupContainer {
 
   /** Opens a device, through its group, which is set first where it is not yet. */
   attach(device: Attachable): BackendAttachment {
+    const { given } = device
+    if (given !== undefined) return this.#attachGiven(device, given)
     const member = this.#members.get(device.group) ?? this.#enter(device)
     let fd: Fd<'device'>
     try {
-      fd = member.group.openDevice(device.address)
+      fd = member.group.openDevice(device)
     } catch (error) {
       this.#leaveWhenEmpty(member)
       throw error
@@ -61,6 +69,19 @@ export class GroupContainer {
         member.devices -= 1
         this.#leaveWhenEmpty(member)
       },
+    }
+  }
+
+  /** A device that was handed over stays in the container, whose group is somebody else's. */
+  #attachGiven(device: Attachable, given: GivenDevice): BackendAttachment {
+    if (given.home === undefined) throw notInContainerError(device, 'a container')
+    if (given.home !== this.#home) throw tiedElsewhereError(device)
+    return {
+      fd: given.fd,
+      deviceId: undefined,
+      assertAtRest: () => {},
+      usePageTable: () => refusePageTable(),
+      detach: () => {},
     }
   }
 

@@ -5,6 +5,7 @@ import type { IommufdAddressSpace } from '../iommufd/address-space.ts'
 import { allocateIoas } from '../iommufd/allocate-ioas.ts'
 import { destroyObject } from '../iommufd/destroy-object.ts'
 import { iovaRanges } from '../iommufd/iova-ranges.ts'
+import { type RlimitMode, setRlimitMode } from '../iommufd/options.ts'
 import { reachesNothing, reachOfNewTable } from '../iommufd/table-reach.ts'
 import { formatRange } from '../iova.ts'
 import type { Mapping } from '../mapping.ts'
@@ -27,18 +28,41 @@ export class IommufdBackend implements Backend {
   readonly translates = true
   readonly mappingsLeft = undefined
   readonly ioas: number
+  readonly borrowed: boolean
   readonly #context: IommufdContext
   #tracking: IommufdDirtyTracking | undefined
 
+  private constructor(context: IommufdContext, ioas: number, borrowed: boolean) {
+    this.#context = context
+    this.ioas = ioas
+    this.borrowed = borrowed
+  }
+
   /** @throws {@link OpenbarError} `ERR_PERMISSION`, `ERR_SYSCALL`. */
-  constructor(isolated: boolean) {
-    this.#context = IommufdContext.acquire(isolated)
+  static open(isolated: boolean, mode?: RlimitMode): IommufdBackend {
+    const context = IommufdContext.acquire(isolated)
     try {
-      this.ioas = allocateIoas(this.fd)
+      if (mode !== undefined) setRlimitMode(context.fd, mode)
+      return new IommufdBackend(context, allocateIoas(context.fd), false)
     } catch (error) {
-      this.#context.release()
+      context.release()
       throw error
     }
+  }
+
+  /** Over an address space that somebody else has made. */
+  static adopt(fd: Fd<'iommufd'>, ioas: number): IommufdBackend {
+    iovaRanges({ fd, ioas })
+    return new IommufdBackend(IommufdContext.adopt(fd), ioas, true)
+  }
+
+  /** Has domains that are opened later share the context. */
+  share(): void {
+    this.#context.share()
+  }
+
+  get home(): object {
+    return this.#context
   }
 
   get iommufd(): IommufdAddressSpace {
@@ -48,6 +72,10 @@ export class IommufdBackend implements Backend {
   /** The context that the address space belongs to. */
   get fd(): Fd<'iommufd'> {
     return this.#context.fd
+  }
+
+  get file(): Fd {
+    return this.fd
   }
 
   get alignment(): number {
@@ -71,7 +99,7 @@ export class IommufdBackend implements Backend {
 
   attach(device: Attachable): BackendAttachment {
     // While devices are tracked, a new one has to be too.
-    return new IommufdDevice(device, this, this.#tracking?.table)
+    return new IommufdDevice(device, this, this.home, this.#tracking?.table)
   }
 
   replaceable(other: Backend, [device]: readonly BackendAttachment[]): boolean {
@@ -97,7 +125,7 @@ export class IommufdBackend implements Backend {
     // Its page table would keep the address space.
     this.#tracking?.stop()
     try {
-      destroyObject(this.fd, this.ioas, 'the domain', () => 'a page table of its address space')
+      if (!this.borrowed) destroyObject(this.fd, this.ioas, 'the domain', () => 'a page table of its address space')
     } finally {
       this.#context.release()
     }

@@ -12,8 +12,23 @@ export class IommufdContext {
   readonly #fd: Fd<'iommufd'>
   #users = 1
 
-  private constructor() {
-    this.#fd = openFd(IOMMUFD)
+  private constructor(fd: Fd<'iommufd'>) {
+    this.#fd = fd
+  }
+
+  /** Whether this process has a context that new domains share, so that /dev/iommu need not be opened. */
+  static get present(): boolean {
+    return IommufdContext.#shared !== undefined
+  }
+
+  /** A context that somebody else has opened. It is closed with its last domain. */
+  static adopt(fd: Fd<'iommufd'>): IommufdContext {
+    return new IommufdContext(fd)
+  }
+
+  /** Has new domains share it, if this process has no other that they share. */
+  share(): void {
+    IommufdContext.#shared ??= this
   }
 
   /** @throws {@link OpenbarError} `ERR_CLOSED` after the last use: the number may be another file's by then. */
@@ -27,10 +42,10 @@ export class IommufdContext {
 
   /** A context of its own, or another use of the process's. Give it back with {@link IommufdContext.release}. */
   static acquire(isolated: boolean): IommufdContext {
-    if (isolated) return new IommufdContext()
+    if (isolated) return new IommufdContext(openFd(IOMMUFD))
     const shared = IommufdContext.#shared
     if (shared === undefined) {
-      IommufdContext.#shared = new IommufdContext()
+      IommufdContext.#shared = new IommufdContext(openFd(IOMMUFD))
       return IommufdContext.#shared
     }
     shared.#users += 1

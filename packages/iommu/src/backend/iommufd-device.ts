@@ -2,26 +2,24 @@ import {
   closeFd,
   Errno,
   type Fd,
+  invalidArgument,
   OpenbarError,
   openFd,
   syscallError,
   tryIoctl,
   VFIO_DEVICE_ATTACH_IOMMUFD_PT,
-  VFIO_DEVICE_BIND_IOMMUFD,
   VFIO_DEVICE_DETACH_IOMMUFD_PT,
   vfioDeviceAttachIommufdPt,
-  vfioDeviceBindIommufd,
   vfioDeviceDetachIommufdPt,
 } from '@openbar/linux'
 import type { Attachable } from '../attachable.ts'
 import { assertTranslated } from '../groups/assert-translated.ts'
-import { groupBusyError } from '../groups/group-busy-error.ts'
 import { unsafeInterruptsError } from '../groups/group-handle.ts'
-import { readGroup } from '../groups/groups.ts'
-import { notViableError } from '../groups/not-viable-error.ts'
+import { tiedElsewhereError } from '../hand-over/given-errors.ts'
 import type { IommufdAddressSpace } from '../iommufd/address-space.ts'
 import type { PageTable } from '../iommufd/page-table.ts'
 import type { BackendAttachment } from './backend.ts'
+import { bindIommufd } from './bind-iommufd.ts'
 
 /**
  * A device that is bound to an iommufd context by its character device, and attached to an address space or a page table there.
@@ -36,27 +34,37 @@ export class IommufdDevice implements BackendAttachment {
   /** Says that the page table that the device is attached to is not needed any more. */
   #releaseTable: (() => void) | undefined
 
-  constructor(device: Attachable, space: IommufdAddressSpace, table: PageTable | undefined) {
+  /** @param home - The context that the address space belongs to, which the device's file is tied to from then on. */
+  constructor(device: Attachable, space: IommufdAddressSpace, home: object, table: PageTable | undefined) {
+    const { given } = device
     this.#device = device
     this.#space = space
-    this.fd = openCdev(device)
-    const bind = vfioDeviceBindIommufd.allocate()
-    bind.argsz = vfioDeviceBindIommufd.size
-    bind.iommufd = space.fd
-    const bound = tryIoctl(this.fd, VFIO_DEVICE_BIND_IOMMUFD, bind)
-    if (bound < 0) {
-      // Closed before the holders are looked for, so that this process is named only if it holds the device elsewhere.
-      closeFd(this.fd)
-      throw bindError(device, -bound)
+    this.fd = given?.fd ?? openCdev(device)
+    if (given?.home === undefined) {
+      const bound = bindIommufd(this.fd, device, space.fd)
+      if ('error' in bound) {
+        // Closed before the holders are looked for, so that this process is named only if it holds the device elsewhere.
+        this.#closeOwn()
+        throw bound.error()
+      }
+      this.deviceId = bound.deviceId
+      if (given !== undefined) Object.assign(given, { home, deviceId: bound.deviceId })
+    } else {
+      if (given.home !== home) throw tiedElsewhereError(device)
+      this.deviceId = given.deviceId ?? unknownDeviceId(device)
     }
-    this.deviceId = bind.out_devid
     try {
       this.usePageTable(table)
     } catch (error) {
       // Closing the fd detaches and unbinds.
-      closeFd(this.fd)
+      this.#closeOwn()
       throw error
     }
+  }
+
+  /** A file that was handed over is left open. */
+  #closeOwn(): void {
+    if (this.#device.given === undefined) closeFd(this.fd)
   }
 
   assertAtRest(): void {}
@@ -84,7 +92,7 @@ export class IommufdDevice implements BackendAttachment {
     detach.argsz = vfioDeviceDetachIommufdPt.size
     // A device that was unplugged refuses; closing its fd does the same work.
     tryIoctl(this.fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, detach)
-    closeFd(this.fd)
+    this.#closeOwn()
     this.#releaseTable?.()
   }
 }
@@ -117,17 +125,10 @@ function openCdev(device: Attachable): Fd<'device'> {
   return openFd(device.cdev)
 }
 
-/** What the kernel's refusal to bind a device to an iommufd context means. */
-function bindError(device: Attachable, errno: number): OpenbarError {
-  const syscall = 'ioctl(VFIO_DEVICE_BIND_IOMMUFD)'
-  // The kernel claims the whole group for this context; it cannot while a neighbour has a kernel driver.
-  const group = readGroup(device.group)
-  if (!group.viable) return notViableError(group)
-  // EINVAL: the character device can be opened many times and bound once. EPERM: the group is claimed by another
-  // context, or interrupts are not remapped; only a look at who has it tells which.
-  const busy = groupBusyError(device, { errno, syscall })
-  const held = busy.context.holders.length > 0
-  if (errno === Errno.EBUSY || (held && (errno === Errno.EINVAL || errno === Errno.EPERM))) return busy
-  if (errno === Errno.EPERM) return unsafeInterruptsError(device.group)
-  return syscallError(syscall, errno, device.address)
+function unknownDeviceId({ given }: Attachable): never {
+  throw invalidArgument(
+    'deviceId',
+    given?.deviceId,
+    "the kernel's number of a device that was bound before it was handed over",
+  )
 }

@@ -37,6 +37,8 @@ export class NoIommuBackend implements Backend {
   readonly translates = false
   readonly iommufd = undefined
   readonly alignment = 4096
+  readonly home = this
+  readonly borrowed = false
   readonly mappingsLeft = undefined
   readonly #container: GroupContainer
   readonly #devices = new Map<string, Fd<'device'>>()
@@ -48,6 +50,10 @@ export class NoIommuBackend implements Backend {
       if (first) setNoIommu(fd, group)
     }
     this.#container = new GroupContainer(fd, entered, noIommuGroupPath)
+  }
+
+  get file(): Fd {
+    return this.#container.fd
   }
 
   ranges(): undefined {

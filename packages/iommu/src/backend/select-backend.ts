@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
-import { OpenbarError, readText } from '@openbar/linux'
+import { isOpenbarError, OpenbarError, readText } from '@openbar/linux'
+import type { RlimitMode } from '../iommufd/options.ts'
 import type { Backend, BackendName } from './backend.ts'
 import { IommufdBackend } from './iommufd-backend.ts'
+import { IommufdContext } from './iommufd-context.ts'
 import { NOIOMMU_SWITCH, NoIommuBackend } from './noiommu-backend.ts'
 import { Type1Backend } from './type1-backend.ts'
 
@@ -29,7 +31,17 @@ export function kernelInterfaces(): KernelInterfaces {
     iommufd: iommu && /^\s*\d+ vfio-dev$/m.test(numbers),
     type1: existsSync('/dev/vfio/vfio'),
     'iommufd-compat': iommu && /^\s*\d+ vfio$/m.test(numbers),
-    'unsafe-noiommu': readText(NOIOMMU_SWITCH) === 'Y',
+    'unsafe-noiommu': noIommuMode() === 'Y',
+  }
+}
+
+/** A process from which sysfs is hidden has no use for the mode either: it cannot find physical addresses. */
+function noIommuMode(): string | undefined {
+  try {
+    return readText(NOIOMMU_SWITCH)
+  } catch (error) {
+    if (isOpenbarError(error, 'ERR_PERMISSION')) return undefined
+    throw error
   }
 }
 
@@ -59,11 +71,13 @@ const MISSING: Record<BackendName | 'auto', readonly [what: string, hint: string
  *
  * @throws {@link OpenbarError} `ERR_NO_BACKEND`, `ERR_PERMISSION`.
  */
-export function openBackend(name: BackendName | 'auto', isolated: boolean): Backend {
+export function openBackend(name: BackendName | 'auto', isolated: boolean, mode?: RlimitMode): Backend {
   const available = kernelInterfaces()
-  if ((name === 'auto' || name === 'iommufd') && available.iommufd) return new IommufdBackend(isolated)
-  if ((name === 'auto' || name === 'type1') && available.type1) return new Type1Backend('type1')
-  if (name === 'iommufd-compat' && available['iommufd-compat']) return new Type1Backend('iommufd-compat')
+  // A context that was handed over needs no /dev/iommu.
+  const iommufd = available.iommufd || (IommufdContext.present && !isolated)
+  if ((name === 'auto' || name === 'iommufd') && iommufd) return IommufdBackend.open(isolated, mode)
+  if ((name === 'auto' || name === 'type1') && available.type1) return Type1Backend.open('type1')
+  if (name === 'iommufd-compat' && available['iommufd-compat']) return Type1Backend.open('iommufd-compat', mode)
   if (name === 'unsafe-noiommu' && available['unsafe-noiommu']) return new NoIommuBackend()
   const [what, hint] = MISSING[name]
   throw new OpenbarError('ERR_NO_BACKEND', {

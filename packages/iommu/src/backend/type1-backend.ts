@@ -17,10 +17,11 @@ import type { Attachable } from '../attachable.ts'
 import type { DirtyTracking } from '../dirty/dirty-tracking.ts'
 import { Type1DirtyTracking } from '../dirty/type1-dirty-tracking.ts'
 import { unsafeInterruptsError } from '../groups/group-handle.ts'
+import type { RlimitMode } from '../iommufd/options.ts'
 import { formatRange } from '../iova.ts'
 import type { Backend, BackendAttachment, MappingRequest } from './backend.ts'
 import { openCompatContainer } from './compat-container.ts'
-import { GroupContainer } from './group-container.ts'
+import { GroupContainer, type GroupEntered } from './group-container.ts'
 import { mapError } from './map-error.ts'
 import { refuseDirtyTracking, refuseReplace } from './refusals.ts'
 import { readType1Info, type Type1Info } from './type1-info.ts'
@@ -44,25 +45,42 @@ export class Type1Backend implements Backend {
   /** Kept, not asked for: each map and unmap looks at it. */
   ready: boolean
   readonly #fd: Fd<'container'>
+  readonly borrowed: boolean
+  readonly home = this
   readonly #container: GroupContainer
-  /** Whether the page table is there without a group. */
+  /** Whether the page table is there without a group of this process's. */
   readonly #lasting: boolean
   #onReady: () => void = () => {}
   #tracking: DirtyTracking | undefined
 
-  /** @throws {@link OpenbarError} `ERR_NO_BACKEND`, `ERR_PERMISSION`. */
-  constructor(name: 'type1' | 'iommufd-compat') {
+  private constructor(name: 'type1' | 'iommufd-compat', fd: Fd<'container'>, borrowed: boolean) {
     this.name = name
-    this.#lasting = name === 'iommufd-compat'
-    const fd = this.#lasting ? openCompatContainer() : openContainer()
-    this.#container = new GroupContainer(fd, (group, first) => {
+    this.borrowed = borrowed
+    this.#lasting = borrowed || name === 'iommufd-compat'
+    const entered: GroupEntered = (group, first) => {
       if (!first || this.#lasting) return
       setIommu(fd, group)
       this.ready = true
       this.#onReady()
-    })
+    }
+    this.#container = new GroupContainer(fd, entered, undefined, this)
     this.#fd = fd
     this.ready = this.#lasting
+  }
+
+  /** @throws {@link OpenbarError} `ERR_NO_BACKEND`, `ERR_PERMISSION`. */
+  static open(name: 'type1' | 'iommufd-compat', mode?: RlimitMode): Type1Backend {
+    return new Type1Backend(name, name === 'iommufd-compat' ? openCompatContainer(mode) : openContainer(), false)
+  }
+
+  /** Over a container that somebody else has opened, with a group in it. */
+  static adopt(name: 'type1' | 'iommufd-compat', fd: Fd<'container'>): Type1Backend {
+    readType1Info(fd)
+    return new Type1Backend(name, fd, true)
+  }
+
+  get file(): Fd {
+    return this.#fd
   }
 
   get alignment(): number {
@@ -71,7 +89,7 @@ export class Type1Backend implements Backend {
 
   get mappingsLeft(): number | undefined {
     // An iommufd says 65535 to please old programs, and takes more.
-    return this.#lasting ? undefined : this.#info?.mappingsLeft
+    return this.name === 'iommufd-compat' ? undefined : this.#info?.mappingsLeft
   }
 
   ranges(): readonly InclusiveRange[] | undefined {
@@ -122,7 +140,7 @@ export class Type1Backend implements Backend {
   }
 
   dirtyTracking(): DirtyTracking {
-    if (this.#lasting) refuseDirtyTracking(this.name)
+    if (this.name === 'iommufd-compat') refuseDirtyTracking(this.name)
     this.#tracking ??= new Type1DirtyTracking(this.#fd)
     return this.#tracking
   }

@@ -22,6 +22,7 @@ import { groupBusyError } from './group-busy-error.ts'
 import { readGroup } from './groups.ts'
 import { holdGroup } from './held-groups.ts'
 import { notViableError } from './not-viable-error.ts'
+import { vfTokenError } from './vf-token-error.ts'
 
 /**
  * A VFIO group that this process holds open. The kernel lets it be opened once, so all devices of the group share it.
@@ -91,8 +92,9 @@ export class GroupHandle {
   }
 
   /** Opens one of the group's devices. Only after the container has its IOMMU. */
-  openDevice(address: string): Fd<'device'> {
-    const name = new TextEncoder().encode(`${address}\0`)
+  openDevice(device: Attachable): Fd<'device'> {
+    const { address, vfToken } = device
+    const name = new TextEncoder().encode(vfToken === undefined ? `${address}\0` : `${address} vf_token=${vfToken}\0`)
     const result = tryIoctl(this.#fd, VFIO_GROUP_GET_DEVICE_FD, name)
     if (result >= 0) return asFd(result)
     if (result === -Errno.ENODEV) {
@@ -104,7 +106,8 @@ export class GroupHandle {
         syscall: 'ioctl(VFIO_GROUP_GET_DEVICE_FD)',
       })
     }
-    throw syscallError('ioctl(VFIO_GROUP_GET_DEVICE_FD)', -result, address)
+    const syscall = 'ioctl(VFIO_GROUP_GET_DEVICE_FD)'
+    throw vfTokenError(device, -result, syscall) ?? syscallError(syscall, -result, address)
   }
 
   close(): void {

@@ -29,6 +29,9 @@ export class FakeBackend implements Backend {
   readonly name: BackendName
   readonly translates = true
   readonly iommufd = undefined
+  readonly home = this
+  readonly file = asFd(100)
+  borrowed = false
   readonly alignment: number
   mappingsLeft: number | undefined
   /** What is mapped in the kernel now, by IOVA. */

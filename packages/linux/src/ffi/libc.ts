@@ -42,6 +42,27 @@ export const libcCalls = {
   pwrite: libc.func('int64_t pwrite(int, const void *, size_t, int64_t)') as Call<
     [fd: number, buffer: PointerLike, length: number, offset: number]
   >,
+  socket: libc.func('int socket(int, int, int)') as Call<[domain: number, type: number, protocol: number]>,
+  socketpair: libc.func('int socketpair(int, int, int, void *)') as Call<
+    [domain: number, type: number, protocol: number, pair: PointerLike]
+  >,
+  bind: libc.func('int bind(int, const void *, unsigned int)') as Call<
+    [fd: number, address: PointerLike, length: number]
+  >,
+  listen: libc.func('int listen(int, int)') as Call<[fd: number, backlog: number]>,
+  accept4: libc.func('int accept4(int, void *, void *, int)') as Call<
+    [fd: number, address: PointerLike, length: PointerLike, flags: number]
+  >,
+  connect: libc.func('int connect(int, const void *, unsigned int)') as Call<
+    [fd: number, address: PointerLike, length: number]
+  >,
+  sendmsg: libc.func('int64_t sendmsg(int, const void *, int)') as Call<
+    [fd: number, message: PointerLike, flags: number]
+  >,
+  recvmsg: libc.func('int64_t recvmsg(int, void *, int)') as Call<[fd: number, message: PointerLike, flags: number]>,
+  getsockopt: libc.func('int getsockopt(int, int, int, void *, void *)') as Call<
+    [fd: number, level: number, name: number, value: PointerLike, length: PointerLike]
+  >,
 }
 
 /** The error number of the last call in {@link libcCalls}; any other call in between overwrites it. */

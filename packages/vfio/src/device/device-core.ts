@@ -51,16 +51,21 @@ export class DeviceCore implements ResetOwner {
   #ownDomain: Domain | undefined
   #access: Access | undefined
   #closing: Promise<void> | undefined
+  /** Whether it was in a domain before. */
+  #left = false
   #closed = false
   #closedBecause: string | undefined
   #leaveList: () => void = () => {}
 
-  /** @param locate - Finds the device's group and file, each time that it is about to join a domain; throws when it is not to be had. */
-  constructor(locate: () => Attachable, binding: Binding | undefined, addressBits: number) {
+  /**
+   * @param location - The device's group and file.
+   * @param locate - Finds them anew, each time that it is about to join a domain again; throws when it is not to be had.
+   */
+  constructor(location: Attachable, locate: () => Attachable, binding: Binding | undefined, addressBits: number) {
+    this.#location = location
     this.#locate = locate
-    this.#location = locate()
     this.#addressBits = addressBits
-    this.address = this.#location.address
+    this.address = location.address
     this.#binding = binding
     this.lowPower = new LowPower(this.address)
     this.events = new DeviceEvents({ address: this.address, overdue: (reason) => this.#overdue(reason) })
@@ -235,6 +240,7 @@ export class DeviceCore implements ResetOwner {
       this.#closed = true
       notForgotten(this)
       this.events.end()
+      this.#location.given?.close()
       const binding = this.#binding
       if (binding !== undefined) await inTurn(this.address, () => giveBack(binding, releaseRequested))
     }
@@ -251,8 +257,8 @@ export class DeviceCore implements ResetOwner {
   }
 
   #join(domain: Domain): void {
-    // It may have been unbound since, and bound again with another file.
-    this.#location = this.#locate()
+    // It may have been unbound since it left, and bound again with another file.
+    if (this.#left) this.#location = this.#locate()
     const place: Attachable = {
       ...this.#location,
       addressBits: this.#addressBits,
@@ -289,6 +295,7 @@ export class DeviceCore implements ResetOwner {
     if (access === undefined) return steps
     steps.defer(() => {
       this.#access = undefined
+      this.#left = true
       this.#leaveList()
     })
     steps.defer(() => access.config.close())

@@ -1,5 +1,5 @@
-import { type Attachment, Domain } from '@openbar/iommu'
-import { invalidArgument, OpenbarError, VFIO_PCI_ROM_REGION_INDEX } from '@openbar/linux'
+import { type Attachment, Domain, type GivenDevice } from '@openbar/iommu'
+import { invalidArgument, type MessageSocket, OpenbarError, VFIO_PCI_ROM_REGION_INDEX } from '@openbar/linux'
 import { ConfigSpace, PciAddress, type PciAddressLike } from '@openbar/pci'
 import type { DeviceEvent } from '../events/device-event.ts'
 import { iterateEvents } from '../events/iterate-events.ts'
@@ -12,6 +12,10 @@ import type { IoEventOptions } from '../features/io-event.ts'
 import { IoEventFd } from '../features/io-event-fd.ts'
 import { Migration } from '../features/migration.ts'
 import { setVfToken } from '../features/vf-token.ts'
+import { inheritDevice } from '../hand-over/inherit.ts'
+import { locateGiven } from '../hand-over/locate-given.ts'
+import { type ReceiveDeviceOptions, receiveDevice } from '../hand-over/receive.ts'
+import type { TakenOver } from '../hand-over/take-over.ts'
 import { Interrupts } from '../interrupts/interrupts.ts'
 import { Power } from '../power/power.ts'
 import { Region, type RegionOwner } from '../region/region.ts'
@@ -41,6 +45,16 @@ export interface DeviceOptions {
    * domain. 64 by default.
    */
   readonly addressBits?: number
+  /**
+   * The device's open VFIO character device, where another program has opened it: it is bound to the domain's iommufd, or was before,
+   * as `domain.givenDevice` says. It belongs to the device once that is open.
+   */
+  readonly fd?: number | GivenDevice
+  /**
+   * The secret, a UUID, that the users of an SR-IOV function's physical and virtual functions share. The user of the physical one
+   * chooses it; that of a virtual one has to know it.
+   */
+  readonly vfToken?: string
 }
 
 /**
@@ -125,6 +139,7 @@ export class Device {
   static async open(address: PciAddressLike, options: DeviceOptions = {}): Promise<Device> {
     const name = PciAddress.from(address).toString()
     assertAddressBits(options.addressBits)
+    assertVfToken(options.vfToken)
     return inTurn(name, () => Device.#open(name, options))
   }
 
@@ -133,7 +148,11 @@ export class Device {
     const binding = options.bind === true ? await takeDevice(address, withoutIommu) : undefined
     let ownDomain: Domain | undefined
     try {
-      const core = new DeviceCore(() => locateDevice(address), binding, options.addressBits ?? 64)
+      const { fd, vfToken } = options
+      const find = () => ({ ...locateDevice(address), vfToken })
+      const place = fd === undefined ? find() : { ...locateGiven(address, fd), vfToken }
+      const again = fd === undefined ? find : () => place
+      const core = new DeviceCore(place, again, binding, options.addressBits ?? 64)
       let { domain } = options
       if (domain === undefined) domain = ownDomain = await Domain.open()
       core.open(domain, ownDomain !== undefined)
@@ -142,6 +161,58 @@ export class Device {
       ownDomain?.close()
       if (binding === undefined) throw error
       return await giveBackAfter(error, binding)
+    }
+  }
+
+  /**
+   * Takes over the device that a `DeviceLauncher` has left to this process, with a domain of its own, which ends with the device. No
+   * access to /dev/vfio, /dev/iommu or sysfs is needed, and no privilege. Closing it tells the launcher, which stops and resets it, and
+   * it is closed when the launcher wants it back or ends.
+   *
+   * @throws {@link OpenbarError} `ERR_NO_DEVICE` when this process was left none, or has adopted it already; `ERR_NOT_SUPPORTED` when
+   *   the launcher's version of this package speaks another language; `ERR_INVALID_ARGUMENT`.
+   *
+   * @example
+   * ```ts
+   * await using device = await Device.adopt()
+   * const buffer = device.domain.allocate(4096)
+   * ```
+   */
+  static async adopt(): Promise<Device> {
+    return Device.#take(await inheritDevice())
+  }
+
+  /**
+   * Receives a device from a running `DeviceLauncher`, by its `give`; otherwise as {@link Device.adopt}.
+   *
+   * @param from - A path, at which this process listens for the launcher, or a connection to it, which stays the caller's.
+   * @throws {@link OpenbarError} `ERR_PERMISSION` when the launcher runs as another user than root, or than `options.from`; `ERR_TIMEOUT`
+   *   or the signal's reason; `ERR_CLOSED` when it hands nothing over; `ERR_NOT_SUPPORTED`, `ERR_INVALID_ARGUMENT`.
+   *
+   * @example
+   * ```ts
+   * await using device = await Device.receive('/run/driver/device.sock', { timeout: 60_000 })
+   * ```
+   */
+  static async receive(from: string | MessageSocket, options: ReceiveDeviceOptions): Promise<Device> {
+    return Device.#take(await receiveDevice(from, options))
+  }
+
+  static async #take({ location, domain, addressBits, leash }: TakenOver): Promise<Device> {
+    const core = new DeviceCore(location, () => location, undefined, addressBits)
+    try {
+      core.open(domain, true)
+      leash.onPulled = () => {
+        core.close('the launcher took it back, or ended').catch((error: unknown) => {
+          process.emitWarning(`${core.address} could not be closed: ${error}`, { type: 'OpenbarWarning' })
+        })
+      }
+      await leash.report({ adopted: true })
+      return new Device(core)
+    } catch (error) {
+      await core.close()
+      domain.close()
+      throw error
     }
   }
 
@@ -474,9 +545,19 @@ export class Device {
     return this.#core.close()
   }
 
+  /** @internal Closes it for a reason that the device's methods say from then on. */
+  closeBecause(reason: string): Promise<void> {
+    return this.#core.close(reason)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
+}
+
+function assertVfToken(token: string | undefined): void {
+  if (token === undefined || /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(token)) return
+  throw invalidArgument('vfToken', token, 'a UUID, such as that of crypto.randomUUID()')
 }
 
 function assertAddressBits(bits = 64): void {

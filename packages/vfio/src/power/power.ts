@@ -155,7 +155,7 @@ export class Power {
     }
     const feature = wakeUp ? VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP : VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY
     if (!hasFeature(fd, feature, 'set', address)) throw notHere(address, 'low power')
-    this.#owner.quiesce('it entered low power')
+    this.#owner.quiesce('the device entered low power')
     lowPower.enter(fd, wakeUp)
   }
 
