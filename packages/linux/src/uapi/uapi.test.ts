@@ -7,6 +7,7 @@ import * as faults from './iommufd-faults.ts'
 import * as newer from './iommufd-newer.ts'
 import * as pageTables from './iommufd-page-tables.ts'
 import * as vfio from './vfio.ts'
+import { vfioDeviceBindIommufdToken } from './vfio-bind-token.ts'
 import * as dirtyPages from './vfio-dirty-pages.ts'
 import * as features from './vfio-features.ts'
 import * as migration from './vfio-migration.ts'
@@ -147,6 +148,13 @@ describe('the kernel interface', () => {
         .map((line) => line.split(' ')[0])
         .sort(),
     )
+  })
+
+  test('has what the struct to bind with grew by', () => {
+    const line = lines(STRUCTS).find((candidate) => candidate.startsWith(vfioDeviceBindIommufdToken.name))
+    const { size, fields } = vfioDeviceBindIommufdToken
+    const layouts = Object.entries(fields).map(([field, [type, offset]]) => `${field}@${offset}:${WIDTHS[type]}`)
+    expect(line).toBe(`vfio_device_bind_iommufd size=${size}: ${layouts.join(' ')}`)
   })
 
   test.each(lines(STRUCTS))('%s', (line) => {

@@ -147,14 +147,6 @@ export const vfioDeviceBindIommufd = defineStruct('vfio_device_bind_iommufd', 16
   out_devid: ['u32', 12],
 })
 
-export const VFIO_DEVICE_BIND_FLAG_TOKEN = 1 << 0
-
-/** As Linux from 6.18 on has it, with the VF token behind. */
-export const vfioDeviceBindIommufdToken = defineStruct('vfio_device_bind_iommufd', 24, {
-  ...vfioDeviceBindIommufd.fields,
-  token_uuid_ptr: ['u64', 16],
-})
-
 /** As Linux 6.12 has it; newer kernels add a PASID behind. */
 export const vfioDeviceAttachIommufdPt = defineStruct('vfio_device_attach_iommufd_pt', 12, {
   argsz: ['u32', 0],
