@@ -61,38 +61,43 @@ class Interrupting {
   }
 }
 
-const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
+const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0)
 const pause = () => new Promise((resolve) => setTimeout(resolve, THROTTLE_MS))
 const CASES = NICS.flatMap(({ model, chip, kinds }) => kinds.map((kind) => ({ model, chip, kind })))
 const MESSAGES = CASES.filter(({ kind }) => kind !== 'intx')
 
 describe.each(backends)('interrupts on %s', (backend) => {
-  it.each(CASES)('come once for each that is raised, whoever listens: $chip, $kind', async ({ model, kind }) => {
-    await using opened = await openDevice(model, backend)
-    const nic = new Interrupting(opened.device, kind)
-    const { vector } = nic
-    const called: number[] = []
-    const iterated: number[] = []
-    const stop = new AbortController()
-    using _subscription = vector.subscribe((count) => called.push(count))
-    const reader = (async () => {
-      for await (const count of vector.events({ signal: stop.signal })) iterated.push(count)
-    })()
-    for (let repeat = 1; repeat <= REPEATS; repeat += 1) {
-      const waiting = vector.wait(SOON)
-      nic.raise()
-      expect(await waiting).toBe(1)
-      nic.acknowledge()
-      if (kind === 'intx') vector.unmask()
-      // The reader is woken by a promise, one step later.
-      await nextTurn()
-      expect([called.length, iterated.length]).toEqual([repeat, repeat])
-    }
-    nic.quiet()
-    stop.abort()
-    await reader
-    await pause()
-  })
+  it.each(CASES)(
+    'come for each that is raised, and all who listen are told of the same: $chip, $kind',
+    async ({ model, kind }) => {
+      await using opened = await openDevice(model, backend)
+      const nic = new Interrupting(opened.device, kind)
+      const { vector } = nic
+      const called: number[] = []
+      const iterated: number[] = []
+      const stop = new AbortController()
+      using _subscription = vector.subscribe((count) => called.push(count))
+      const reader = (async () => {
+        for await (const count of vector.events({ signal: stop.signal })) iterated.push(count)
+      })()
+      for (let repeat = 1; repeat <= REPEATS; repeat += 1) {
+        const waiting = vector.wait(SOON)
+        nic.raise()
+        // As long as its cause is there, QEMU's 82574L may send a message again.
+        if (kind === 'intx') expect(await waiting).toBe(1)
+        else expect(await waiting).toBeGreaterThan(0)
+        nic.acknowledge()
+        if (kind === 'intx') vector.unmask()
+        expect(called.length).toBeGreaterThanOrEqual(repeat)
+      }
+      nic.quiet()
+      await pause()
+      expect(sum(iterated)).toBe(sum(called))
+      if (kind === 'intx') expect(sum(called)).toBe(REPEATS)
+      stop.abort()
+      await reader
+    },
+  )
 
   it.each(NICS)('stay masked after INTx until unmasked, and nothing is lost: $chip', async ({ model }) => {
     await using opened = await openDevice(model, backend)
@@ -144,7 +149,7 @@ describe.each(backends)('interrupts on %s', (backend) => {
     expect(pending).toBeLessThanOrEqual(1)
     nic.acknowledge()
     nic.raise()
-    expect(await vector.wait(SOON)).toBe(1)
+    expect(await vector.wait(SOON)).toBeGreaterThan(0)
     nic.quiet()
     await pause()
   })

@@ -1,6 +1,9 @@
 import { closeSync, fstatSync, writeSync } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { isOpenbarError } from '@openbar/linux'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { InterruptVector } from './interrupt-vector.ts'
 import { type VectorControl, VectorCore } from './vector-core.ts'
 
 /** INTx as the kernel has it: a delivery masks, and a pending one comes again on unmasking. */
@@ -109,5 +112,34 @@ describe('VectorCore', () => {
     await Promise.resolve()
     expect(ends).toEqual([true])
     expect(() => core.take()).toThrow('the device was reset')
+  })
+})
+
+describe('what keeps a device in use', () => {
+  const listener = (keeper: object) => ({ onInterrupts: () => {}, onEnd: () => {}, keeper })
+
+  it('is a vector that listens, and not one that is only on', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    let stop = () => {}
+    const hold = () => {
+      const forgotten = {}
+      const listening = {}
+      new InterruptVector(core, forgotten)
+      stop = core.listen(listener(listening))
+      return [new WeakRef(forgotten), new WeakRef(listening)] as const
+    }
+    const [forgotten, listening] = hold()
+    const settle = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      collect()
+    }
+    await settle()
+    expect([forgotten.deref() === undefined, listening.deref() === undefined]).toEqual([true, false])
+    // A weak reference that was read is held until the next turn.
+    stop()
+    stop = () => {}
+    await settle()
+    expect(listening.deref()).toBeUndefined()
   })
 })
