@@ -21,7 +21,8 @@ type Nic = Exclude<NonNullable<BootOptions['nics']>[number], string>
 const e1000: Nic = { model: 'e1000' }
 const e1000e: Nic = { model: 'e1000e' }
 const onBridge: Nic = { ...e1000, bus: 'bridge' }
-const everything = ['tests/iommu/']
+const onHub = (nic: Nic): Nic => ({ ...nic, net: { hub: 0 } })
+const everything = ['tests/iommu/', 'tests/vfio/']
 const compliance = ['tests/iommu/compliance/']
 const sharedGroup = ['tests/shared-group/']
 
@@ -69,6 +70,18 @@ export const labMatrix: readonly MatrixRow[] = [
     machine: { kernel: 'iommufd', iommu: 'intel', nics: [e1000, e1000e] },
     backends: ['iommufd', 'iommufd-compat', 'type1'],
     files: ['tests/endurance/kill'],
+  },
+  {
+    about: 'hot-unplug',
+    machine: { kernel: 'iommufd', iommu: 'intel', nics: [{ ...e1000e, bus: 'port' }] },
+    backends: ['iommufd', 'iommufd-compat', 'type1'],
+    files: ['tests/hot-plug/'],
+  },
+  {
+    about: 'bad ends',
+    machine: { kernel: 'iommufd', iommu: 'intel', nics: [onHub(e1000), onHub(e1000e)] },
+    backends: ['iommufd', 'iommufd-compat', 'type1'],
+    files: ['tests/under-traffic/'],
   },
   {
     about: 'overhead',

@@ -81,7 +81,11 @@ export class GroupHandle {
 
   /** Takes the group out of its container; every device fd of the group is closed before. */
   unsetContainer(): void {
-    ioctl(this.#fd, VFIO_GROUP_UNSET_CONTAINER, undefined, `group ${this.id}`)
+    const result = tryIoctl(this.#fd, VFIO_GROUP_UNSET_CONTAINER)
+    // The kernel has taken it out by itself when the group's last device was unbound or unplugged meanwhile.
+    if (result < 0 && result !== -Errno.EINVAL) {
+      throw syscallError('ioctl(VFIO_GROUP_UNSET_CONTAINER)', -result, `group ${this.id}`)
+    }
   }
 
   /** Opens one of the group's devices. Only after the container has its IOMMU. */

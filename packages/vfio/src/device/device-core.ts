@@ -42,31 +42,26 @@ const ALL_ONES = 0xffff_ffff
  */
 export class DeviceCore {
   readonly address: string
-  readonly group: number
-  readonly cdev: string | undefined
   readonly events: DeviceEvents
   readonly interrupts: Interrupts
   readonly #binding: Binding | undefined
   readonly #views = new Set<Revocable>()
   readonly #regions = new Map<number, RegionInfo>()
-  /** The domain's side of the device. */
-  readonly #place: Attachable
+  readonly #locate: () => Attachable
+  readonly #addressBits: number
+  #location: Attachable
   #ownDomain: Domain | undefined
   #access: Access | undefined
   #closing: Promise<void> | undefined
   #closed = false
   #closedBecause: string | undefined
 
-  constructor(location: Attachable, binding: Binding | undefined, addressBits: number) {
-    this.address = location.address
-    this.group = location.group
-    this.cdev = location.cdev
-    this.#place = {
-      ...location,
-      addressBits,
-      leaving: () => this.#letGo().dispose(),
-      arrived: (attachment) => this.#arrive(attachment),
-    }
+  /** @param locate - Finds the device's group and file, each time that it is about to join a domain; throws when it is not to be had. */
+  constructor(locate: () => Attachable, binding: Binding | undefined, addressBits: number) {
+    this.#locate = locate
+    this.#location = locate()
+    this.#addressBits = addressBits
+    this.address = this.#location.address
     this.#binding = binding
     this.events = new DeviceEvents({ address: this.address, overdue: (reason) => this.#overdue(reason) })
     const core = this
@@ -77,6 +72,14 @@ export class DeviceCore {
       },
       silentBecause: () => this.silentBecause(),
     })
+  }
+
+  get group(): number {
+    return this.#location.group
+  }
+
+  get cdev(): string | undefined {
+    return this.#location.cdev
   }
 
   get closed(): boolean {
@@ -229,7 +232,7 @@ export class DeviceCore {
       unregisterDevice(this)
       notForgotten(this)
       this.events.end()
-      this.#place.given?.close()
+      this.#location.given?.close()
       const binding = this.#binding
       if (binding !== undefined) await inTurn(this.address, () => giveBack(binding, releaseRequested))
     }
@@ -246,7 +249,15 @@ export class DeviceCore {
   }
 
   #join(domain: Domain): void {
-    this.#arrive(domain.attach(this.#place))
+    // It may have been unbound since, and bound again with another file.
+    this.#location = this.#locate()
+    const place: Attachable = {
+      ...this.#location,
+      addressBits: this.#addressBits,
+      leaving: () => this.#letGo().dispose(),
+      arrived: (attachment) => this.#arrive(attachment),
+    }
+    this.#arrive(domain.attach(place))
   }
 
   #arrive(attachment: Attachment): void {

@@ -64,18 +64,12 @@ export interface DeviceOptions {
 export class Device {
   /** PCI address, such as `0000:00:02.0`. */
   readonly address: string
-  /** Number of the IOMMU group. */
-  readonly group: number
-  /** Path of the VFIO character device, where the kernel has them. */
-  readonly cdev: string | undefined
   readonly #core: DeviceCore
   readonly #owner: RegionOwner
   #config: ConfigSpace | undefined
 
   private constructor(core: DeviceCore) {
     this.address = core.address
-    this.group = core.group
-    this.cdev = core.cdev
     this.#core = core
     this.#owner = {
       address: this.address,
@@ -118,8 +112,12 @@ export class Device {
     let ownDomain: Domain | undefined
     try {
       const { fd, vfToken } = options
-      const place = fd === undefined ? locateDevice(address) : locateGiven(address, fd)
-      const core = new DeviceCore({ ...place, vfToken }, binding, options.addressBits ?? 64)
+      const given = fd === undefined ? undefined : locateGiven(address, fd)
+      const core = new DeviceCore(
+        () => ({ ...(given ?? locateDevice(address)), vfToken }),
+        binding,
+        options.addressBits ?? 64,
+      )
       let { domain } = options
       if (domain === undefined) domain = ownDomain = await Domain.open()
       core.open(domain, ownDomain !== undefined)
@@ -166,7 +164,7 @@ export class Device {
   }
 
   static async #take({ location, domain, addressBits, leash }: TakenOver): Promise<Device> {
-    const core = new DeviceCore(location, undefined, addressBits)
+    const core = new DeviceCore(() => location, undefined, addressBits)
     try {
       core.open(domain, true)
       leash.onPulled = () => {
@@ -181,6 +179,16 @@ export class Device {
       domain.close()
       throw error
     }
+  }
+
+  /** Number of the IOMMU group. */
+  get group(): number {
+    return this.#core.group
+  }
+
+  /** Path of the VFIO character device, where the kernel has them. */
+  get cdev(): string | undefined {
+    return this.#core.cdev
   }
 
   /** The device's interrupts, all off at first. */
