@@ -30,7 +30,7 @@ describe.each(backends)('power states on %s', (backend) => {
     device.power.enter('D3hot')
     expect(device.power.state).toBe('D3hot')
     await errorOf('ERR_CLOSED', () => window.read32(STATUS))
-    expect((await errorOf('ERR_CLOSED', () => vectors[0].trigger())).message).toContain('it was put into D3hot')
+    expect((await errorOf('ERR_CLOSED', () => vectors[0].trigger())).message).toContain('the device was put into D3hot')
     expect((await errorOf('ERR_REGION', () => device.bar(0).map())).message).toContain('D3')
     expect(device.config.command.busMasterEnable).toBe(false)
     device.power.enter('D3hot')
@@ -74,7 +74,7 @@ describe.each(backends)('low power on %s', (backend) => {
     const { vectors } = device.interrupts.enable('msix')
     device.power.enterLowPower()
     expect(device.power.lowPower).toBe(true)
-    expect((await errorOf('ERR_CLOSED', () => vectors[0].trigger())).message).toContain('it entered low power')
+    expect((await errorOf('ERR_CLOSED', () => vectors[0].trigger())).message).toContain('the device entered low power')
     await errorOf('ERR_CLOSED', () => window.read32(STATUS))
     expect(words.length).toBe(0)
     for (const call of [

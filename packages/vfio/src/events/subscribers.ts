@@ -25,10 +25,12 @@ export class Subscribers<Item> {
 
   add(callback: (item: Item) => void, onEnd: (reason: OpenbarError) => void, keeper: object): Subscription {
     // An entry of its own, so that one callback can be subscribed twice and each subscription ends by itself.
-    const subscriber = { callback, onEnd, keeper }
+    let subscriber: Subscriber<Item> | undefined = { callback, onEnd, keeper }
     this.#all.add(subscriber)
     const close = () => {
-      this.#all.delete(subscriber)
+      if (subscriber !== undefined) this.#all.delete(subscriber)
+      // Who keeps a subscription that has ended keeps nothing else.
+      subscriber = undefined
     }
     return { close, [Symbol.dispose]: close }
   }

@@ -76,8 +76,12 @@ export class VectorCore {
     this.assertOpen()
     this.#watcher ??= new FdWatcher(this.#event.fd, () => this.deliver())
     this.#listeners.add(listener)
+    let held: VectorListener | undefined = listener
     return () => {
-      if (!this.#listeners.delete(listener) || this.#listeners.size > 0) return
+      const left = held
+      // Who keeps the answer after that keeps nothing else.
+      held = undefined
+      if (left === undefined || !this.#listeners.delete(left) || this.#listeners.size > 0) return
       this.#watcher?.close()
       this.#watcher = undefined
     }
