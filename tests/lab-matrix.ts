@@ -95,6 +95,30 @@ export const labMatrix: readonly MatrixRow[] = [
     files: ['tests/overhead/'],
   },
   {
+    about: 'register overhead',
+    machine: { kernel: 'iommufd', iommu: 'intel', nics: [e1000e], icount: true },
+    backends: ['iommufd'],
+    files: ['tests/register-overhead/'],
+  },
+  {
+    about: 'regions',
+    machine: { kernel: 'iommufd', iommu: 'intel', nics: [e1000, e1000e] },
+    backends: ['iommufd', 'type1'],
+    files: ['tests/vfio/regions', 'tests/vfio/optimized', 'tests/vfio/mmio-speed'],
+  },
+  {
+    about: 'region kinds',
+    machine: {
+      kernel: 'iommufd',
+      iommu: 'intel',
+      nics: [],
+      // Any file that begins as a ROM does: this one comes with QEMU.
+      devices: [{ model: 'edu', properties: { romfile: 'vgabios-stdvga.bin' } }, 'sdhci-pci'],
+    },
+    backends: ['iommufd', 'type1'],
+    files: ['tests/region-kinds/'],
+  },
+  {
     about: 'compat',
     machine: { kernel: 'iommufd', iommu: 'intel', nics: [e1000, e1000e] },
     backends: ['iommufd-compat'],

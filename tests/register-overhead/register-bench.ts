@@ -30,7 +30,7 @@ type Words = Uint32Array
 const bare = {
   read(words: Words): number {
     let sum = 0
-    for (let round = 0; round < ROUNDS; round += 1) sum = (sum + words[STATUS >> 2]!) | 0
+    for (let round = 0; round < ROUNDS; round += 1) sum ^= words[STATUS >> 2]!
     return sum
   },
   test(words: Words): number {
@@ -60,7 +60,7 @@ const bare = {
 const bound: Record<keyof typeof bare, (regs: Registers) => number> = {
   read(regs) {
     let sum = 0
-    for (let round = 0; round < ROUNDS; round += 1) sum = (sum + regs.STATUS.read()) | 0
+    for (let round = 0; round < ROUNDS; round += 1) sum ^= regs.STATUS.read()
     return sum
   },
   test(regs) {
@@ -92,7 +92,7 @@ const afterTrace: typeof bound = {
   ...bound,
   read(regs) {
     let sum = 0
-    for (let round = 0; round < ROUNDS; round += 1) sum = (sum + regs.STATUS.read()) | 0
+    for (let round = 0; round < ROUNDS; round += 1) sum ^= regs.STATUS.read()
     return sum
   },
   update(regs) {
@@ -104,13 +104,13 @@ const afterTrace: typeof bound = {
 /** A read in the window's own method. */
 function windowRead(window: RegisterWindow): number {
   let sum = 0
-  for (let round = 0; round < ROUNDS; round += 1) sum = (sum + window.read32(STATUS)) | 0
+  for (let round = 0; round < ROUNDS; round += 1) sum ^= window.read32(STATUS)
   return sum
 }
 
 function effectRead(regs: Registers): number {
   let sum = 0
-  for (let round = 0; round < ROUNDS; round += 1) sum = (sum + regs.ICR.read()) | 0
+  for (let round = 0; round < ROUNDS; round += 1) sum ^= regs.ICR.read()
   return sum
 }
 

@@ -30,9 +30,9 @@ int main(int argc, char **argv) {
   volatile uint32_t *reg = bar + strtoul(argv[2], NULL, 0) / sizeof(*bar);
   unsigned long reads = strtoul(argv[3], NULL, 0);
   uint32_t sum = 0;
-  for (unsigned long i = 0; i < reads / 10; i++) sum += *reg;
+  for (unsigned long i = 0; i < reads / 10; i++) sum ^= *reg;
   uint64_t start = now();
-  for (unsigned long i = 0; i < reads; i++) sum += *reg;
+  for (unsigned long i = 0; i < reads; i++) sum ^= *reg;
   uint64_t end = now();
   fprintf(stderr, "%u\n", sum);
   printf("%llu\n", (unsigned long long)(end - start));

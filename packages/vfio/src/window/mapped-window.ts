@@ -8,6 +8,8 @@ import type { WindowOwner, WindowPlace } from './window-owner.ts'
 
 /** An index that it does not have, 0xffff, is how a value of ones is noticed. Its elements are never looked at. */
 const PRESENT = new Uint8Array(0xffff)
+/** The same for a condition that must be false: 0 is its only index. */
+const EQUAL = new Uint8Array(new ArrayBuffer(1))
 
 /**
  * A window over registers that are mapped into this process.
@@ -27,6 +29,7 @@ export class MappedWindow implements RegisterWindow {
   readonly #u32: Uint32Array<ArrayBuffer>
   readonly #u64: BigUint64Array<ArrayBuffer>
   readonly #present = PRESENT
+  readonly #equal = EQUAL
   readonly #memory: RegisterMemory
 
   constructor(memory: MappedMemory, size: number, place: WindowPlace, owner: WindowOwner) {
@@ -76,48 +79,55 @@ export class MappedWindow implements RegisterWindow {
   }
 
   // What is seldom is told by reading beyond an array's end, not by a condition of its own: V8 takes bounds checks out of loops,
-  // and cannot do so with code that leaves them. An offset that is misaligned, negative, fractional or too large is no index,
-  // and a revoked array has none. Strings would be taken for numbers, and a bigint would throw an error of its own.
+  // and leaves all of a loop as it is when a condition can lead out of it. The comparison of the product with the offset refuses
+  // what is misaligned, negative, fractional, too large or no number; a revoked array has length 0.
 
   read8(offset: number): number {
-    const value = typeof offset === 'number' ? this.#u8[offset] : undefined
+    const index = offset >>> 0
+    if (this.#equal[Number(index !== offset)] === undefined) this.#refuse(offset, 1)
+    const value = this.#u8[index]
     if (value === undefined) this.#refuse(offset, 1)
     if (this.#present[value | 0xff00] === undefined) this.#maybeGone(value, 0xff)
     return value
   }
 
   read16(offset: number): number {
-    const value = typeof offset === 'number' ? this.#u16[offset / 2] : undefined
+    const index = offset >>> 1
+    if (this.#equal[Number(index * 2 !== offset)] === undefined) this.#refuse(offset, 2)
+    const value = this.#u16[index]
     if (value === undefined) this.#refuse(offset, 2)
     if (this.#present[value] === undefined) this.#maybeGone(value, 0xffff)
     return value
   }
 
   read32(offset: number): number {
-    const value = typeof offset === 'number' ? this.#u32[offset / 4] : undefined
+    const index = offset >>> 2
+    if (this.#equal[Number(index * 4 !== offset)] === undefined) this.#refuse(offset, 4)
+    const value = this.#u32[index]
     if (value === undefined) this.#refuse(offset, 4)
     if (this.#present[value >>> 16] === undefined) this.#maybeGone(value, 0xffff_ffff)
     return value
   }
 
   read64(offset: number): bigint {
-    const value = typeof offset === 'number' ? this.#u64[offset / 8] : undefined
+    const index = offset >>> 3
+    if (this.#equal[Number(index * 8 !== offset)] === undefined) this.#refuse(offset, 8)
+    const value = this.#u64[index]
     if (value === undefined) this.#refuse(offset, 8)
     if (value === 0xffff_ffff_ffff_ffffn) this.#owner.checkPresence()
     return value
   }
 
-  // A write must not read, so it asks for the length. The comparison of the product with the offset refuses all else in one step.
+  // A write must not read, so it asks for the length.
 
   write8(offset: number, value: number): void {
     const array = this.#u8
-    if (typeof offset !== 'number' || offset >>> 0 !== offset || offset >= array.length) this.#refuse(offset, 1)
+    if (offset >>> 0 !== offset || offset >= array.length) this.#refuse(offset, 1)
     array[offset] = value
   }
 
   write16(offset: number, value: number): void {
     const array = this.#u16
-    if (typeof offset !== 'number') this.#refuse(offset, 2)
     const index = offset >>> 1
     if (index * 2 !== offset || index >= array.length) this.#refuse(offset, 2)
     array[index] = value
@@ -125,7 +135,6 @@ export class MappedWindow implements RegisterWindow {
 
   write32(offset: number, value: number): void {
     const array = this.#u32
-    if (typeof offset !== 'number') this.#refuse(offset, 4)
     const index = offset >>> 2
     if (index * 4 !== offset || index >= array.length) this.#refuse(offset, 4)
     array[index] = value
@@ -133,7 +142,6 @@ export class MappedWindow implements RegisterWindow {
 
   write64(offset: number, value: bigint): void {
     const array = this.#u64
-    if (typeof offset !== 'number') this.#refuse(offset, 8)
     const index = offset >>> 3
     if (index * 8 !== offset || index >= array.length) this.#refuse(offset, 8)
     array[index] = value

@@ -139,7 +139,7 @@ describe.each(makers)('$name', ({ make }) => {
     }
   })
 
-  it.each(['0', '8', 8n, null, undefined, {}, [8], true, Symbol('8')])('refuses what is no number: %s', (given) => {
+  it.each(['', '0', '8', null, undefined, {}, [], [8], true])('refuses what is no number: %j', (given) => {
     const window = make()
     const offset = given as number
     for (const call of [
@@ -154,6 +154,12 @@ describe.each(makers)('$name', ({ make }) => {
     ]) {
       expect(codeOf(call)).toBe('ERR_INVALID_ARGUMENT')
     }
+  })
+
+  it.each([8n, Symbol('8')])('throws for %s, which JavaScript itself does not take for a number', (given) => {
+    const window = make()
+    expect(() => window.read32(given as unknown as number)).toThrow()
+    expect(() => window.write32(given as unknown as number, 0)).toThrow()
   })
 
   it('takes the offset -0 for 0', () => {
