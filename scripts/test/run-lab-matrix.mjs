@@ -26,7 +26,8 @@ const { values } = parseArgs({
  * timers come later than any wait. And under emulation on a busy host a processor's timer may get lost, so that the guest hangs.
  */
 const strokesOfFate = ['e1000e_intrmgr_on_msix_throttling_timer', "kthread timer wakeup didn't happen"]
-const minutesPerRow = process.env['OPENBAR_FULL'] === '1' ? 60 : 12
+const full = process.env['OPENBAR_FULL'] === '1'
+const minutesPerRow = full ? 60 : 12
 
 const stop = new AbortController()
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
@@ -93,12 +94,13 @@ async function runGuest(row, report, output, attempt = 1) {
   let exitCode = 1
   try {
     await using lab = await Lab.boot({ ...row.machine, signal: stop.signal })
+    const files = full ? (row.fullFiles ?? row.files) : row.files
     const vitest = ['node', 'node_modules/vitest/vitest.mjs', 'run', '--config', 'vitest.lab.config.ts']
-    const result = await lab.run([...vitest, '--configLoader', 'native', ...row.files], {
+    const result = await lab.run([...vitest, '--configLoader', 'native', ...files], {
       cwd: root,
       env: {
         OPENBAR_BACKENDS: row.backends.join(','),
-        ...(process.env['OPENBAR_FULL'] === '1' ? { OPENBAR_FULL: '1' } : {}),
+        ...(full ? { OPENBAR_FULL: '1' } : {}),
       },
       stdout: output,
       stderr: output,
