@@ -118,7 +118,8 @@ function brokenPathRule(specifier, { path, directory, manifest }) {
   // Private workspaces are not packages: tests may use what examples are made of.
   if (manifest.private === true && !target.startsWith('packages/')) return undefined
   // A test that needs a device cannot stand beside the file that it tests, where that is not exported.
-  if (manifest.private === true && path.endsWith('.lab.test.ts') && /^packages\/[^/]+\/src\//.test(target)) return undefined
+  if (manifest.private === true && path.endsWith('.lab.test.ts') && /^packages\/[^/]+\/src\//.test(target))
+    return undefined
   return `a path may not leave ${directory}: import another package by its name`
 }
 
