@@ -85,7 +85,7 @@ describe.each(backends)('an 82574L with two functions on %s', (backend) => {
       [first, true],
       [second, true],
     ])
-    expect((await waiting).message).toContain(`it was reset, with its bus, by way of ${first}`)
+    expect((await waiting).message).toContain(`the device was reset, with its bus, by way of ${first}`)
     for (const window of windows) await errorOf('ERR_CLOSED', () => window.read32(STATUS))
     expect([one, other].map((device) => device.bar(0).map().read32(RDBAL))).toEqual([0, 0])
     expect([one, other].map((device) => device.config.command.value)).toEqual(commands)

@@ -240,9 +240,12 @@ export class DeviceCore implements ResetOwner {
       this.#closed = true
       notForgotten(this)
       this.events.end()
-      this.#location.given?.close()
       const binding = this.#binding
-      if (binding !== undefined) await inTurn(this.address, () => giveBack(binding, releaseRequested))
+      try {
+        this.#location.given?.close()
+      } finally {
+        if (binding !== undefined) await inTurn(this.address, () => giveBack(binding, releaseRequested))
+      }
     }
   }
 

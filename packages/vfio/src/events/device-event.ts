@@ -3,6 +3,7 @@
  * in the kernel until the device is closed.
  */
 export interface ReleaseRequestEvent {
+  /** What kind of event it is. */
   readonly type: 'release-request'
   /** Milliseconds until the device is closed by itself, unless the program closes it or takes it out of its domain before. */
   readonly timeLeft: number
@@ -15,6 +16,7 @@ export interface ReleaseRequestEvent {
  * @see linux/vfio.h, `VFIO_PCI_ERR_IRQ_INDEX`; PCI Express Base 5.0, 6.2 (error signalling)
  */
 export interface DeviceErrorEvent {
+  /** What kind of event it is. */
   readonly type: 'error'
   /** Milliseconds until the device is closed by itself, unless the program resets it, closes it or dismisses the error before. */
   readonly timeLeft: number

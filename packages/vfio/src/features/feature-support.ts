@@ -35,7 +35,9 @@ export type FeatureName = keyof typeof NUMBERS
 
 /** What the kernel lets be done with a feature; neither, when the device does not have it. */
 export interface FeatureSupport {
+  /** Whether it can be read. */
   readonly get: boolean
+  /** Whether it can be set. */
   readonly set: boolean
 }
 

@@ -18,6 +18,12 @@ export interface PreCopyInfo {
  * states of pre-copy it fails with `ENOMSG` when there is nothing now.
  *
  * @see linux/vfio.h, `enum vfio_device_mig_state`
+ *
+ * @example
+ * ```ts
+ * using stream = device.migration.setState('stop-copy')
+ * if (stream !== undefined) readSync(stream.fd, buffer)
+ * ```
  */
 export class MigrationStream {
   readonly #file: OwnedFd

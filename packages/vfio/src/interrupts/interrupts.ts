@@ -18,6 +18,7 @@ export interface EnableInterruptsOptions {
 
 /** Interrupts that are on. */
 export interface EnabledInterrupts {
+  /** How the device interrupts. */
   readonly kind: InterruptKind
   /** At least one, by number. */
   readonly vectors: readonly [InterruptVector, ...InterruptVector[]]

@@ -18,7 +18,9 @@ import {
 
 /** A part of a region that can be mapped. Bytes, from the region's start. */
 export interface MappableArea {
+  /** Where it begins. */
   readonly offset: number
+  /** How long it is. */
   readonly size: number
 }
 
@@ -41,7 +43,9 @@ export interface RegionInfo {
   readonly size: number
   /** Where the region starts in the device's file. */
   readonly fileOffset: number
+  /** Whether it can be read. */
   readonly readable: boolean
+  /** Whether it can be written. */
   readonly writable: boolean
   /** What of it can be mapped; empty when it can only be read and written. */
   readonly mappableAreas: readonly MappableArea[]
