@@ -155,6 +155,15 @@ describe.each(backends)('the e1000 driver on %s', (backend) => {
     expect(device.domain.snapshot().mappings).toEqual([])
   })
 
+  it.each(NICS)('starts a NIC whose PHY a predecessor has left in loopback: $chip', async ({ model }) => {
+    await using opened = await open(model)
+    // Not disposed of: that is what a program that was killed leaves.
+    await loopBack(opened.device)
+    await using nic = await E1000.start(opened.device)
+    await nic.waitForLink({ timeout: 10_000 })
+    await gatewayOf({ nic, from: '10.0.2.15', to: '10.0.2.2', signal: NEVER })
+  })
+
   it.each(NICS)('lets timers have their turn in a flood of frames: $chip', async ({ model }) => {
     await using opened = await open(model)
     const { device } = opened

@@ -13,6 +13,7 @@ import {
 import { readMacAddress } from './hardware/eeprom.ts'
 import { type LinkState, readLink, setLinkUp } from './hardware/link.ts'
 import { type E1000Model, findModel } from './hardware/models.ts'
+import { resetPhy } from './hardware/phy.ts'
 import { setReceiveFilter } from './hardware/receive-filter.ts'
 import { type E1000Registers, e1000Registers } from './hardware/registers.ts'
 import { reset, stop } from './hardware/reset.ts'
@@ -136,6 +137,7 @@ export class E1000 {
     try {
       const regs = bindRegisters(e1000Registers, window)
       await reset(regs)
+      await resetPhy(regs)
       const mac = readMacAddress(regs, model)
       const nic = new E1000(device, window, regs, model, mac, { interrupt, receiveDescriptors, transmitDescriptors })
       try {

@@ -70,6 +70,19 @@ export const e1000Registers = defineRegisters({
       PBA: { bit: 31, description: 'MSI-X pending bits are cleared by the interrupt registers (82574L)' },
     },
   },
+  MDIC: {
+    offset: 0x0020,
+    access: 'rw',
+    description: 'MDI Control (SDM 13.4.8; 82574 10.2.2.7)',
+    fields: {
+      DATA: { bits: [15, 0], description: 'Data to or from the PHY' },
+      REGISTER: { bits: [20, 16], description: "The PHY's register" },
+      PHY: { bits: [25, 21], description: 'The address of the PHY: 1' },
+      OP_WRITE: { bit: 26, description: 'Write' },
+      OP_READ: { bit: 27, description: 'Read' },
+      READY: { bit: 28, description: 'Done' },
+    },
+  },
   ICR: {
     offset: 0x00c0,
     access: 'rcw1c',
