@@ -45,6 +45,8 @@ const onDistro = [
 const manyVectors = { model: 'nvme', properties: { serial: 'lab', msix_qsize: '2048' } }
 /** A device with 16 MSIs. */
 const messages = { model: 'nec-usb-xhci', properties: { msi: 'on' } }
+/** A device that can report errors: QEMU's e1000e has the registers for that, and cannot be told to. */
+const reporting = { model: 'virtio-rng-pci', bus: 'port', properties: { aer: 'on' } } as const
 const compliance = ['tests/iommu/compliance/']
 const sharedGroup = ['tests/shared-group/']
 const behindPort: Nic = { ...e1000e, bus: 'port' }
@@ -100,7 +102,13 @@ export const labMatrix: readonly MatrixRow[] = [
     about: 'hot-unplug',
     machine: { kernel: 'iommufd', iommu: 'intel', nics: [{ ...e1000e, bus: 'port' }] },
     backends: ['iommufd', 'iommufd-compat', 'type1'],
-    files: ['tests/hot-plug/'],
+    files: ['tests/hot-plug/hot-unplug', 'tests/hot-plug/unplugged'],
+  },
+  {
+    about: 'device errors',
+    machine: { kernel: 'iommufd', iommu: 'intel', nics: [], devices: [reporting] },
+    backends: ['iommufd', 'iommufd-compat', 'type1'],
+    files: ['tests/hot-plug/device-error'],
   },
   {
     about: 'bad ends',

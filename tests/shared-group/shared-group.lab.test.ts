@@ -16,6 +16,8 @@ describe.each(backends)('two NICs in one group on %s', (backend) => {
     const error = await errorOf('ERR_GROUP_NOT_VIABLE', () => Device.open(first, { domain, bind: true }))
     expect(error.message).toContain(`${second} is bound to e1000`)
     expect(error.context.culprits).toEqual([{ address: second, driver: 'e1000' }])
+    expect(error.hint).toContain(`bindDriver('${second}', 'vfio-pci')`)
+    expect(domain.snapshot().devices).toEqual([])
     const group = groups().find(({ id }) => id === error.context.group)
     expect(group?.devices.map(({ address }) => address)).toEqual(expect.arrayContaining([first, second]))
     // The device that was tried has its driver back.

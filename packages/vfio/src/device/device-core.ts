@@ -100,6 +100,10 @@ export class DeviceCore implements ResetOwner {
     return this.reach().info.resettable
   }
 
+  get releaseRequested(): boolean {
+    return this.events.releaseRequested
+  }
+
   /** What there is of the device while it can be touched. Throws `ERR_CLOSED`, `ERR_NO_DOMAIN`, `ERR_LOW_POWER`. */
   reach(): Access {
     const access = this.joined()

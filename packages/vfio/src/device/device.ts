@@ -357,8 +357,9 @@ export class Device {
    *
    * Devices differ in what a reset does to their registers; program each of them anew.
    *
-   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` when there is no way to reset it, with nothing changed; `ERR_SYSCALL` when the
-   *   kernel fails to: the device is quiet then; `ERR_NO_DOMAIN`, `ERR_CLOSED`, `ERR_LOW_POWER`.
+   * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED` when there is no way to reset it, `ERR_DEVICE_BUSY` when the kernel has asked for it
+   *   back, with nothing changed; `ERR_DEVICE_BUSY` when the kernel has it locked, `ERR_SYSCALL` when it fails to: the device is quiet then;
+   *   `ERR_NO_DOMAIN`, `ERR_CLOSED`, `ERR_LOW_POWER`.
    *
    * @example
    * ```ts
@@ -399,7 +400,8 @@ export class Device {
    *
    * @returns What was reset.
    * @throws {@link OpenbarError} `ERR_RESET_SCOPE` naming the devices that are not this program's; `ERR_NOT_SUPPORTED` where no
-   *   bus can be reset; nothing is changed then. `ERR_SYSCALL` when the kernel fails to: the devices are quiet then.
+   *   bus can be reset; `ERR_DEVICE_BUSY` when the kernel has asked for the device back; nothing is changed then. `ERR_DEVICE_BUSY` when
+   *   the kernel has a device locked, `ERR_SYSCALL` when it fails to: the devices are quiet then.
    *   `ERR_NO_DOMAIN`, `ERR_CLOSED`, `ERR_LOW_POWER`.
    *
    * @example

@@ -1,23 +1,24 @@
 import { heldGroup, isVfioDriver } from '@openbar/iommu'
-import { Errno, OpenbarError, syscallError, tryIoctl, VFIO_DEVICE_PCI_HOT_RESET, vfioPciHotReset } from '@openbar/linux'
+import { Errno, OpenbarError, tryIoctl, VFIO_DEVICE_PCI_HOT_RESET, vfioPciHotReset } from '@openbar/linux'
 import { openDevicesAt } from '../device/open-devices.ts'
 import { attempt } from './attempt.ts'
-import { QUIET } from './function-reset.ts'
 import { type HotResetDevice, type HotResetInfo, readHotResetInfo } from './hot-reset-info.ts'
+import { assertNotAskedFor, QUIET, resetError } from './reset-errors.ts'
 import type { ResetOwner } from './reset-owner.ts'
 
 /**
  * Resets a device's bus or slot, with all devices on it. Each that this program has open is made ready first.
  *
  * @returns What was reset.
- * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED`, `ERR_RESET_SCOPE`, with nothing changed; `ERR_SYSCALL` when the kernel fails
- *   to; the devices are quiet then.
+ * @throws {@link OpenbarError} `ERR_NOT_SUPPORTED`, `ERR_RESET_SCOPE`, with nothing changed; `ERR_DEVICE_BUSY` when the kernel
+ *   has asked for the device back, with nothing changed, or has one locked, and `ERR_SYSCALL` when it fails to: the devices are quiet then.
  * @see linux/vfio.h, `VFIO_DEVICE_PCI_HOT_RESET`; drivers/vfio/pci/vfio_pci_core.c, `vfio_pci_dev_set_hot_reset`
  */
 export function resetBus(owner: ResetOwner): HotResetInfo {
   const { fd, address } = owner
   const info = readHotResetInfo(fd, address)
   assertPossible(info, address)
+  assertNotAskedFor(owner)
   const request = hotResetRequest(info)
   const targets = new Set([owner, ...info.devices.flatMap((device) => openDevicesAt(device.address))])
   const reason = `the device was reset, with its bus, by way of ${address}`
@@ -26,7 +27,7 @@ export function resetBus(owner: ResetOwner): HotResetInfo {
   if (result < 0) {
     // That late it means that the kernel has reset the bus, and did not see the link come up again.
     const hint = result === -Errno.ENOTTY ? `The link did not come up in time: dmesg says more. ${QUIET}` : QUIET
-    throw syscallError('ioctl(VFIO_DEVICE_PCI_HOT_RESET)', -result, nameAll(info.devices), hint)
+    throw resetError('ioctl(VFIO_DEVICE_PCI_HOT_RESET)', -result, owner, nameAll(info.devices), hint)
   }
   using steps = new DisposableStack()
   for (const putBack of putBacks) steps.defer(putBack)

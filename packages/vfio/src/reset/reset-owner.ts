@@ -8,4 +8,6 @@ export interface ResetOwner extends OpenDevice {
   readonly fd: Fd<'device'>
   /** Whether VFIO can reset the function by itself. */
   readonly resettable: boolean
+  /** Whether the kernel has asked for the device back. */
+  readonly releaseRequested: boolean
 }
