@@ -114,7 +114,6 @@ const commands: Readonly<Record<string, (argument: number) => unknown>> = {
       throw new Error('The end.')
     })
   },
-  leave: () => port.close(),
   spin: () => {
     setImmediate(() => {
       for (;;) bar0!.read32(STATUS)

@@ -35,6 +35,8 @@ describe.each(translating(backends))('a device in a worker thread, on %s', (back
     expect(await worker.ask('frames', 5)).toBe(5)
     expect(await worker.ask('close')).toBe(true)
     expect(await worker.ask('warnings')).toEqual([])
+    // Its event loop has files too.
+    await worker.worker.terminate()
     expect(before()).toEqual(start)
   })
 
@@ -51,10 +53,13 @@ describe.each(translating(backends))('a device in a worker thread, on %s', (back
       await using device = await Device.open(address, { domain, bind: true })
       using bar0 = device.bar(0).map()
       const theirs = worker.ask('frames', 10)
-      for (let reads = 0; reads < 10_000; reads += 1) expect(bar0.read32(STATUS)).toBeGreaterThan(0)
+      let least = Number.POSITIVE_INFINITY
+      for (let reads = 0; reads < 10_000; reads += 1) least = Math.min(least, bar0.read32(STATUS))
+      expect(least).toBeGreaterThan(0)
       expect(await theirs).toBe(10)
     }
     await worker.ask('close')
+    await Promise.all([worker.worker.terminate(), second.worker.terminate()])
     expect(state()).toEqual(start)
   })
 
@@ -76,7 +81,7 @@ describe.each(translating(backends))('a device in a worker thread, on %s', (back
     })
     afterAll(() => giveBack())
 
-    it.each(['terminate', 'terminate a loop', 'throw', 'exit', 'leave'])('by "%s", leaves nothing', async (end) => {
+    it.each(['terminate', 'terminate a loop', 'throw', 'exit'])('by "%s", leaves nothing', async (end) => {
       const start = state()
       await using worker = startDeviceWorker(backend, address, false)
       await worker.ask('open')
