@@ -43,3 +43,5 @@ export type { MappableArea, RegionCapability, RegionInfo } from './region/region
 export type { HotResetDevice, HotResetInfo } from './reset/hot-reset-info.ts'
 export type { ResetMethod, ResetMethods } from './reset/reset-methods.ts'
 export type { RegisterWindow } from './window/register-window.ts'
+export type { SharedRegisters } from './window/shared-registers.ts'
+export { openSharedWindow } from './window/shared-window.ts'

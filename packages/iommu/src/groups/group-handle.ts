@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs'
 import {
-  asFd,
   closeFd,
   Errno,
   type Fd,
   ioctl,
   OpenbarError,
   openFd,
+  ownFd,
   syscallError,
   tryIoctl,
   VFIO_GROUP_FLAGS_VIABLE,
@@ -96,7 +96,7 @@ export class GroupHandle {
     const { address, vfToken } = device
     const name = new TextEncoder().encode(vfToken === undefined ? `${address}\0` : `${address} vf_token=${vfToken}\0`)
     const result = tryIoctl(this.#fd, VFIO_GROUP_GET_DEVICE_FD, name)
-    if (result >= 0) return asFd(result)
+    if (result >= 0) return ownFd(result)
     if (result === -Errno.ENODEV) {
       throw new OpenbarError('ERR_NOT_BOUND', {
         message: `${address} cannot be opened: it is not bound to a VFIO driver.`,

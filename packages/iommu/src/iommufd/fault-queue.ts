@@ -1,6 +1,5 @@
 import { readSync, writeSync } from 'node:fs'
 import {
-  asFd,
   closeFd,
   Errno,
   errnoOf,
@@ -13,6 +12,7 @@ import {
   iommuFaultAlloc,
   iommuHwptPageResponse,
   OpenbarError,
+  ownFd,
   syscallError,
   tryIoctl,
 } from '@openbar/linux'
@@ -90,7 +90,7 @@ export class FaultQueue {
       const asked = { what: 'fault queue', target: '/dev/iommu', since: '6.11' }
       throw refusal(IOMMU_FAULT_QUEUE_ALLOC, -result, asked)
     }
-    return new FaultQueue(context, command.out_fault_id, asFd(command.out_fault_fd))
+    return new FaultQueue(context, command.out_fault_id, ownFd(command.out_fault_fd))
   }
 
   /** The queue's file descriptor, for an event loop of the caller's: readable when a device asks. Do not close it. */

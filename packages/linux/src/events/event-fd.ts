@@ -2,9 +2,10 @@ import { Errno } from '../errors/errno.ts'
 import { invalidArgument } from '../errors/invalid-argument.ts'
 import { OpenbarError } from '../errors/openbar-error.ts'
 import { syscallError } from '../errors/syscall-error.ts'
-import { asFd, closeFd, type Fd } from '../fd.ts'
+import { closeFd, type Fd } from '../fd.ts'
 import { lastErrno, libcCalls } from '../ffi/libc.ts'
 import { fixedMemory } from '../memory/fixed-memory.ts'
+import { ownFd } from '../own-fd.ts'
 
 const EFD_CLOEXEC = 0x80000
 const EFD_NONBLOCK = 0x800
@@ -34,7 +35,7 @@ export class EventFd {
   constructor() {
     const fd = libcCalls.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
     if (fd === -1) throw syscallError('eventfd', lastErrno(), 'a new event counter')
-    this.fd = asFd(fd)
+    this.fd = ownFd(fd)
   }
 
   /**

@@ -1,11 +1,14 @@
 import { createRequire } from 'node:module'
+import { isMainThread } from 'node:worker_threads'
 import { assertSupportedPlatform } from '../platform.ts'
 
 assertSupportedPlatform()
 
 // Loaded by require, and only after the check above: a static import would be evaluated before it and fail with
 // an error of koffi's on a platform that koffi has no binary for.
-const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi')
+const require = createRequire(import.meta.url)
+const koffi = require('koffi') as typeof import('koffi')
+if (!isMainThread) keepLoaded()
 const libc = koffi.load('libc.so.6')
 
 /** What may stand for a pointer: memory of ours, an address, or null. */
@@ -30,6 +33,10 @@ export const libcCalls = {
   memfd_create: libc.func('int memfd_create(const char *, unsigned int)') as Call<[name: string, flags: number]>,
   // Fixed arity here too: of fcntl's requests only those that take one int are used.
   fcntl: libc.func('int fcntl(int, int, int)') as Call<[fd: number, request: number, argument: number]>,
+  dup3: libc.func('int dup3(int, int, int)') as Call<[from: number, to: number, flags: number]>,
+  // Only for descriptors that Node does not know of; see closeFd for all others.
+  close: libc.func('int close(int)') as Call<[fd: number]>,
+  mprotect: libc.func('int mprotect(void *, size_t, int)') as Call<[address: bigint, length: number, prot: number]>,
   eventfd: libc.func('int eventfd(unsigned int, int)') as Call<[initial: number, flags: number]>,
   readAt: libc.func('int64_t read(int, uintptr_t, size_t)') as Call<[fd: number, address: number, length: number]>,
   write: libc.func('int64_t write(int, const void *, size_t)') as Call<
@@ -90,4 +97,46 @@ export function pollReadable(fd: number, callback: (status: number) => void): Po
     callback: (status: number) => void,
   ) => PollHandle
   return start(fd, { readable: true }, callback)
+}
+
+/** What a thread does at its very end, when it runs no more JavaScript: calls of C functions with one pointer. */
+export interface ThreadEndHooks {
+  add(code: bigint, argument: number): boolean
+  remove(code: bigint, argument: number): void
+}
+
+/**
+ * The hooks of this thread's environment, where this program has Node-API's functions.
+ *
+ * @see Node-API, napi_add_env_cleanup_hook
+ */
+export function threadEndHooks(): ThreadEndHooks | undefined {
+  type Hook = (environment: bigint, code: bigint, argument: number) => number
+  try {
+    const program = koffi.load(null)
+    const add = program.func('int napi_add_env_cleanup_hook(uintptr_t, uintptr_t, uintptr_t)') as Hook
+    const remove = program.func('int napi_remove_env_cleanup_hook(uintptr_t, uintptr_t, uintptr_t)') as Hook
+    const environment = koffi.address(koffi.node.env)
+    return {
+      add: (code, argument) => add(environment, code, argument) === 0,
+      remove: (code, argument) => void remove(environment, code, argument),
+    }
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Keeps koffi's code in memory. Node unloads it with the last thread that uses it, before the event loop of that thread has closed
+ * a poll handle that is still open, by a call of that code: a worker that ended without closing it would end the process.
+ */
+function keepLoaded(): void {
+  const RTLD_LAZY = 0x1
+  const RTLD_NODELETE = 0x1000
+  const path = Object.keys(require.cache).find((file) => file.endsWith('koffi.node'))
+  const dlopen = koffi.load(null).func('void *dlopen(const char *, int)') as Call<
+    [path: string, flags: number],
+    unknown
+  >
+  if (path !== undefined) dlopen(path, RTLD_LAZY | RTLD_NODELETE)
 }

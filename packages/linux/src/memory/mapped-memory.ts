@@ -1,3 +1,4 @@
+import { isMainThread } from 'node:worker_threads'
 import { OpenbarError } from '../errors/openbar-error.ts'
 import { closeFd, type Fd } from '../fd.ts'
 import { viewMemory } from '../ffi/libc.ts'
@@ -5,8 +6,10 @@ import { type AnonymousOptions, anonymousPages } from './anonymous-pages.ts'
 import { replacePages } from './map-pages.ts'
 import { type MemfdOptions, memfdPages } from './memfd-pages.ts'
 import { type MemoryFileOptions, memoryFdPages, memoryFilePages } from './memory-file.ts'
+import { MemoryRecord } from './memory-record.ts'
 import type { Pages } from './pages.ts'
 import { type MapFileOptions, regionPages } from './region-pages.ts'
+import { type BorrowedPages, borrowPages, type SharedMemory } from './shared-memory.ts'
 
 /** Memory with a file descriptor for it. */
 export type MemfdMemory = MappedMemory & { readonly fd: Fd<'file'> }
@@ -42,15 +45,21 @@ export class MappedMemory {
   readonly pageSize: number
   readonly #what: string
   readonly #fd: Fd<'file'> | undefined
+  /** Asks the thread whose pages these are; `undefined` for pages of this one. */
+  readonly #ownerRevoked: (() => boolean) | undefined
+  #record: MemoryRecord | undefined
   #buffer: WeakRef<ArrayBuffer> | undefined
   #revoked = false
 
-  private constructor({ address, size, pageSize, what, fd }: Pages) {
+  private constructor({ address, size, pageSize, what, fd, revoked }: Pages & Partial<BorrowedPages>) {
     this.address = Number(address)
     this.size = size
     this.pageSize = pageSize
     this.#what = what
     this.#fd = fd
+    this.#ownerRevoked = revoked
+    // The main thread's end is the process's.
+    if (!isMainThread && revoked === undefined) this.#record = new MemoryRecord(this.address, size)
   }
 
   /**
@@ -148,6 +157,50 @@ export class MappedMemory {
   }
 
   /**
+   * Another thread's memory, as its {@link MappedMemory.share} has described it: the same pages, at the same address. Once that thread has
+   * revoked them, or has ended, {@link MappedMemory.revoked} is true here too, and views that are left reach harmless memory.
+   * {@link MappedMemory.revoke} detaches the views of this thread only.
+   *
+   * @throws {@link OpenbarError} `ERR_INVALID_ARGUMENT` for anything but what a thread of this process has shared.
+   *
+   * @example
+   * ```ts
+   * parentPort.once('message', (shared) => {
+   *   const words = new Uint32Array(MappedMemory.fromShared(shared).buffer)
+   *   Atomics.add(words, 0, 1)
+   * })
+   * ```
+   */
+  static fromShared(shared: SharedMemory): MappedMemory {
+    return new MappedMemory(borrowPages(shared))
+  }
+
+  /**
+   * Describes the memory to other threads of this process, by a plain object that can be posted to a worker; see
+   * {@link MappedMemory.fromShared}. It stays this thread's: revoking it here takes it from all.
+   *
+   * @throws {@link OpenbarError} `ERR_CLOSED` once it was revoked; `ERR_NOT_SUPPORTED` for what is another thread's, which shares it.
+   *
+   * @example
+   * ```ts
+   * worker.postMessage(memory.share())
+   * ```
+   */
+  share(): SharedMemory {
+    this.#assertHeld()
+    if (this.#ownerRevoked !== undefined) {
+      throw new OpenbarError('ERR_NOT_SUPPORTED', {
+        message: `${this.#what}: shared by another thread, which shares it with further ones itself.`,
+        context: { what: this.#what },
+      })
+    }
+    this.#record ??= new MemoryRecord(this.address, this.size)
+    this.#record.share()
+    const { address, size, pageSize } = this
+    return { pid: process.pid, address, size, pageSize, record: this.#record.place, what: this.#what }
+  }
+
+  /**
    * The memory as a buffer: the same one for as long as anybody holds it or a view of it.
    *
    * @throws {@link OpenbarError} `ERR_CLOSED` once it was revoked.
@@ -173,9 +226,9 @@ export class MappedMemory {
     return this.#fd
   }
 
-  /** Whether {@link MappedMemory.revoke} was called. */
+  /** Whether {@link MappedMemory.revoke} was called, here or in the thread that shared the memory. */
   get revoked(): boolean {
-    return this.#revoked
+    return this.#revoked || this.#ownerRevoked?.() === true
   }
 
   /**
@@ -186,18 +239,21 @@ export class MappedMemory {
   revoke(): void {
     if (this.#revoked) return
     this.#revoked = true
+    this.#record?.revoke()
     // The caller may have transferred the buffer away; then it is detached already, and transferring again would throw.
     const buffer = this.#buffer?.deref()
     if (buffer?.detached === false) buffer.transfer()
+    if (this.#ownerRevoked !== undefined) return
     try {
       replacePages(BigInt(this.address), this.size, this.#what)
+      this.#record?.release()
     } finally {
       if (this.#fd !== undefined) closeFd(this.#fd)
     }
   }
 
   #assertHeld(): void {
-    if (!this.#revoked) return
+    if (!this.revoked) return
     throw new OpenbarError('ERR_CLOSED', {
       message: `${this.#what}: closed, its memory is gone.`,
       context: { what: this.#what },

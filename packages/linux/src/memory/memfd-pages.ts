@@ -2,8 +2,9 @@ import { ftruncateSync } from 'node:fs'
 import { Errno } from '../errors/errno.ts'
 import { invalidArgument } from '../errors/invalid-argument.ts'
 import { syscallError } from '../errors/syscall-error.ts'
-import { asFd, closeFd, type Fd } from '../fd.ts'
+import { closeFd, type Fd } from '../fd.ts'
 import { lastErrno, libcCalls } from '../ffi/libc.ts'
+import { ownFd } from '../own-fd.ts'
 import { fileError } from '../sysfs/file-error.ts'
 import { type HugepageSize, hugepageBytes, hugepageFlags } from './hugepages.ts'
 import { assertWholePages } from './map-pages.ts'
@@ -59,7 +60,7 @@ function createMemfd(name: string, hugepages: HugepageSize | undefined, size: nu
   // Systems with vm.memfd_noexec=2 insist on the flag; kernels before 6.3 do not know it.
   let fd = libcCalls.memfd_create(name, flags | MFD_NOEXEC_SEAL)
   if (fd < 0 && lastErrno() === Errno.EINVAL) fd = libcCalls.memfd_create(name, flags)
-  if (fd >= 0) return asFd<'file'>(fd)
+  if (fd >= 0) return ownFd<'file'>(fd)
   const errno = lastErrno()
   // ENODEV: there is no such hugepage size; ENOSYS: there are no hugepages at all.
   if (hugepages !== undefined && (errno === Errno.ENODEV || errno === Errno.ENOSYS)) {

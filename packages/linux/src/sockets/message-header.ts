@@ -1,5 +1,6 @@
-import { asFd, type Fd } from '../fd.ts'
+import type { Fd } from '../fd.ts'
 import { addressOf } from '../ffi/libc.ts'
+import { ownFds } from '../own-fd.ts'
 import { defineStruct } from '../struct.ts'
 
 // The C library's and the kernel's structs for x86-64: bits/socket.h, bits/types/struct_iovec.h.
@@ -86,16 +87,16 @@ export function incoming(payload: Uint8Array, maxFds: number): MessageHeader {
 /** All descriptors in control data, of as many messages as there are. */
 function fdsIn(control: Uint8Array): Fd[] {
   const view = new DataView(control.buffer, control.byteOffset, control.byteLength)
-  const fds: Fd[] = []
+  const fds: number[] = []
   for (let at = 0; at + cmsghdr.size <= control.byteLength; ) {
     const length = Number(view.getBigUint64(at, true))
     const end = Math.min(at + length, control.byteLength)
     if (length < cmsghdr.size) break
     const rights = view.getInt32(at + 8, true) === SOL_SOCKET && view.getInt32(at + 12, true) === SCM_RIGHTS
     for (let where = at + cmsghdr.size; rights && where + FD_BYTES <= end; where += FD_BYTES) {
-      fds.push(asFd(view.getInt32(where, true)))
+      fds.push(view.getInt32(where, true))
     }
     at += Math.ceil(length / WORD) * WORD
   }
-  return fds
+  return ownFds(fds)
 }

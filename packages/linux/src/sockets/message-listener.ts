@@ -2,8 +2,9 @@ import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import { Errno } from '../errors/errno.ts'
 import { OpenbarError } from '../errors/openbar-error.ts'
 import { syscallError } from '../errors/syscall-error.ts'
-import { asFd, closeFd, type Fd } from '../fd.ts'
+import { closeFd, type Fd } from '../fd.ts'
 import { lastErrno, libcCalls } from '../ffi/libc.ts'
+import { ownFd } from '../own-fd.ts'
 import { fileError } from '../sysfs/file-error.ts'
 import { MessageSocket } from './message-socket.ts'
 import { newSocket, SOCK_CLOEXEC, SOCK_NONBLOCK } from './new-socket.ts'
@@ -108,7 +109,7 @@ export class MessageListener {
       this.#assertOpen()
       options.signal?.throwIfAborted()
       const fd = libcCalls.accept4(this.#fd, null, null, SOCK_CLOEXEC | SOCK_NONBLOCK)
-      if (fd !== -1) return MessageSocket.fromFd(asFd(fd))
+      if (fd !== -1) return MessageSocket.fromFd(ownFd(fd))
       const errno = lastErrno()
       if (errno !== Errno.EAGAIN) throw syscallError('accept4', errno, this.path)
       await waitReadable(this.#fd, options, `a process that connects to ${this.path}`, this.#closing.signal)

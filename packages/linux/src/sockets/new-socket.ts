@@ -1,6 +1,7 @@
 import { syscallError } from '../errors/syscall-error.ts'
-import { asFd, type Fd } from '../fd.ts'
+import type { Fd } from '../fd.ts'
 import { lastErrno, libcCalls } from '../ffi/libc.ts'
+import { ownFd, ownFds } from '../own-fd.ts'
 
 const AF_UNIX = 1
 const SOCK_SEQPACKET = 5
@@ -12,7 +13,7 @@ const TYPE = SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC
 export function newSocket(): Fd<'socket'> {
   const fd = libcCalls.socket(AF_UNIX, TYPE, 0)
   if (fd === -1) throw syscallError('socket', lastErrno(), 'a new Unix socket')
-  return asFd(fd)
+  return ownFd(fd)
 }
 
 /** Two such sockets that are connected to each other. */
@@ -21,5 +22,6 @@ export function newSocketPair(): [Fd<'socket'>, Fd<'socket'>] {
   if (libcCalls.socketpair(AF_UNIX, TYPE, 0, pair) === -1) {
     throw syscallError('socketpair', lastErrno(), 'two new Unix sockets')
   }
-  return [asFd(pair[0] ?? -1), asFd(pair[1] ?? -1)]
+  const [one, other] = ownFds<'socket'>([...pair])
+  return [one!, other!]
 }

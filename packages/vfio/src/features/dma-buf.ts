@@ -1,8 +1,8 @@
 import {
-  asFd,
   type Fd,
   invalidArgument,
   OpenbarError,
+  ownFd,
   PAGE_SIZE,
   VFIO_DEVICE_FEATURE_DMA_BUF,
   VFIO_PCI_ROM_REGION_INDEX,
@@ -59,7 +59,7 @@ export class DmaBuf {
     const { request, size } = dmaBufRequest(fd, address, options)
     this.size = size
     const asked = { feature: VFIO_DEVICE_FEATURE_DMA_BUF, access: 'get', what: 'dma-buf export of its BARs' } as const
-    this.#file = new OwnedFd(asFd(useFeature(fd, address, asked, request)))
+    this.#file = new OwnedFd(ownFd(useFeature(fd, address, asked, request)))
     owner.windowOpened(this.#file)
   }
 

@@ -1,7 +1,7 @@
 import {
-  asFd,
   invalidArgument,
   OpenbarError,
+  ownFd,
   VFIO_DEVICE_FEATURE_MIG_DATA_SIZE,
   VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE,
   VFIO_DEVICE_FEATURE_MIGRATION,
@@ -93,7 +93,7 @@ export class Migration {
     data.device_state = number
     data.data_fd = -1
     useFeature(fd, address, { feature: VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE, access: 'set', what: WHAT }, data.bytes)
-    return data.data_fd < 0 ? undefined : new MigrationStream(this.#owner, asFd(data.data_fd))
+    return data.data_fd < 0 ? undefined : new MigrationStream(this.#owner, ownFd(data.data_fd))
   }
 
   /**

@@ -2,7 +2,8 @@ import { type Fd, preadExactly, pwriteExactly } from '@openbar/linux'
 import type { RegionInfo } from '../region/region-info.ts'
 import { FileView } from './file-view.ts'
 import type { RegisterWindow } from './register-window.ts'
-import { noArray, oneWayOnly, placeName, windowError } from './window-error.ts'
+import type { SharedRegisters } from './shared-registers.ts'
+import { noArray, notShareable, oneWayOnly, placeName, windowError, windowGone } from './window-error.ts'
 import type { WindowOwner, WindowPlace } from './window-owner.ts'
 
 /** What of a region is needed to read and write it through the device's file. */
@@ -90,6 +91,11 @@ export class FileWindow implements RegisterWindow {
     const buffer = this.#checked(offset, 3)
     buffer.setBigUint64(0, value, true)
     this.#write(offset, buffer)
+  }
+
+  share(): SharedRegisters {
+    if (this.closed) throw windowGone(this.#place)
+    throw notShareable(this.#place)
   }
 
   close(): void {

@@ -3,6 +3,7 @@ import type { RegisterMemory } from '@openbar/pci'
 import { keepAlive } from './keep-alive.ts'
 import { MappedView } from './mapped-view.ts'
 import type { RegisterWindow } from './register-window.ts'
+import type { SharedRegisters } from './shared-registers.ts'
 import { windowError, windowGone } from './window-error.ts'
 import type { WindowOwner, WindowPlace } from './window-owner.ts'
 
@@ -31,10 +32,12 @@ export class MappedWindow implements RegisterWindow {
   readonly #present = PRESENT
   readonly #equal = EQUAL
   readonly #memory: RegisterMemory
+  readonly #pages: MappedMemory
 
   constructor(memory: MappedMemory, size: number, place: WindowPlace, owner: WindowOwner) {
     this.size = size
     this.view = new MappedView([memory])
+    this.#pages = memory
     this.#place = place
     this.#owner = owner
     const { buffer } = memory
@@ -145,6 +148,11 @@ export class MappedWindow implements RegisterWindow {
     const index = offset >>> 3
     if (index * 8 !== offset || index >= array.length) this.#refuse(offset, 8)
     array[index] = value
+  }
+
+  share(): SharedRegisters {
+    if (this.closed) throw windowGone(this.#place)
+    return { ...this.#place, size: this.size, memory: this.#pages.share() }
   }
 
   close(): void {

@@ -1,4 +1,5 @@
 import type { RegisterAccess } from '@openbar/pci'
+import type { SharedRegisters } from './shared-registers.ts'
 
 /**
  * A device's registers, over a whole region, with offsets from the region's start.
@@ -36,6 +37,14 @@ export interface RegisterWindow extends RegisterAccess {
   readonly u32: Uint32Array<ArrayBuffer>
   /** As {@link RegisterWindow.u8}, in 64-bit words; each access makes a `bigint`. */
   readonly u64: BigUint64Array<ArrayBuffer>
+  /**
+   * Describes the registers to other threads of this process, by a plain object that can be posted to a worker; see
+   * {@link openSharedWindow}. The window stays this thread's, and is taken away from all threads at once.
+   *
+   * @throws {@link OpenbarError} `ERR_REGION` when the region is not mapped as a whole; `ERR_CLOSED`; `ERR_NOT_SUPPORTED` for a window that
+   *   another thread shares.
+   */
+  share(): SharedRegisters
   /** Gives the window back. Further calls do nothing. */
   close(): void
   [Symbol.dispose](): void

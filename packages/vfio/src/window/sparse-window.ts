@@ -4,7 +4,8 @@ import { keepAlive } from './keep-alive.ts'
 import { MappedPart } from './mapped-part.ts'
 import { MappedView } from './mapped-view.ts'
 import type { RegisterWindow } from './register-window.ts'
-import { noArray, windowError, windowGone } from './window-error.ts'
+import type { SharedRegisters } from './shared-registers.ts'
+import { noArray, notShareable, windowError, windowGone } from './window-error.ts'
 import type { WindowOwner, WindowPlace } from './window-owner.ts'
 
 /** A part of a region, and its pages in this process. */
@@ -108,6 +109,11 @@ export class SparseWindow implements RegisterWindow {
     const part = this.#partAt(offset, 8)
     if (part === undefined) this.#rest.write64(offset, value)
     else part.u64[(offset - part.start) / 8] = value
+  }
+
+  share(): SharedRegisters {
+    if (this.closed) throw windowGone(this.#place)
+    throw notShareable(this.#place)
   }
 
   close(): void {

@@ -32,6 +32,25 @@ export function noArray(place: WindowPlace): OpenbarError<'ERR_REGION'> {
   })
 }
 
+/** Only memory can be shared: a file's number may be another file's by the time that another thread uses it. */
+export function notShareable(place: WindowPlace): OpenbarError<'ERR_REGION'> {
+  return new OpenbarError('ERR_REGION', {
+    message: `${placeName(place)} is not mapped into memory as a whole, so other threads cannot use it.`,
+    hint: 'Have this thread access it, or open the device in the other one.',
+    context: { ...place },
+  })
+}
+
+/** The thread that shared a window has no longer got it. */
+export function sharedWindowGone(place: WindowPlace): OpenbarError<'ERR_CLOSED'> {
+  const what = placeName(place)
+  return new OpenbarError('ERR_CLOSED', {
+    message: `${what}: this window was closed here, or closed or taken away in the thread that shared it.`,
+    hint: 'Have that thread map the region again and share the new window.',
+    context: { what },
+  })
+}
+
 /** What the kernel would refuse, at a region that can only be read, or only be written. */
 export function oneWayOnly(place: WindowPlace, can: 'read' | 'written'): OpenbarError<'ERR_REGION'> {
   return new OpenbarError('ERR_REGION', {
