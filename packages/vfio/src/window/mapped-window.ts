@@ -122,28 +122,33 @@ export class MappedWindow implements RegisterWindow {
 
   write8(offset: number, value: number): void {
     const array = this.#u8
-    if (offset >>> 0 !== offset || offset >= array.length) this.#refuse(offset, 1)
-    array[offset] = value
+    const index = offset >>> 0
+    if (this.#equal[Number(index !== offset)] === undefined) this.#refuse(offset, 1)
+    if (this.#equal[Number(index >= array.length)] === undefined) this.#refuse(offset, 1)
+    array[index] = value
   }
 
   write16(offset: number, value: number): void {
     const array = this.#u16
     const index = offset >>> 1
-    if (index * 2 !== offset || index >= array.length) this.#refuse(offset, 2)
+    if (this.#equal[Number(index * 2 !== offset)] === undefined) this.#refuse(offset, 2)
+    if (this.#equal[Number(index >= array.length)] === undefined) this.#refuse(offset, 2)
     array[index] = value
   }
 
   write32(offset: number, value: number): void {
     const array = this.#u32
     const index = offset >>> 2
-    if (index * 4 !== offset || index >= array.length) this.#refuse(offset, 4)
+    if (this.#equal[Number(index * 4 !== offset)] === undefined) this.#refuse(offset, 4)
+    if (this.#equal[Number(index >= array.length)] === undefined) this.#refuse(offset, 4)
     array[index] = value
   }
 
   write64(offset: number, value: bigint): void {
     const array = this.#u64
     const index = offset >>> 3
-    if (index * 8 !== offset || index >= array.length) this.#refuse(offset, 8)
+    if (this.#equal[Number(index * 8 !== offset)] === undefined) this.#refuse(offset, 8)
+    if (this.#equal[Number(index >= array.length)] === undefined) this.#refuse(offset, 8)
     array[index] = value
   }
 
