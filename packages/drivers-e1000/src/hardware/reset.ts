@@ -29,7 +29,7 @@ export function stop(regs: E1000Registers): void {
   regs.RCTL.write(0)
   regs.TCTL.write(table.TCTL.PSP)
   // A read of any register makes sure that the posted writes before it have arrived (SDM 4.1.4.1).
-  regs.STATUS.read()
+  regs.STATUS.flush()
 }
 
 /** Masks all causes, and forgets those that are pending. */

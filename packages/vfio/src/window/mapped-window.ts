@@ -7,10 +7,12 @@ import type { SharedRegisters } from './shared-registers.ts'
 import { windowError, windowGone } from './window-error.ts'
 import type { WindowOwner, WindowPlace } from './window-owner.ts'
 
+// Both are constants over buffers of their own, for then V8 knows their lengths.
+
+/** Tells that a condition which must be false is true, as `FALSE[Number(condition)] === undefined`: 0 is its only index. */
+const FALSE = new Uint8Array(new ArrayBuffer(1))
 /** An index that it does not have, 0xffff, is how a value of ones is noticed. Its elements are never looked at. */
-const PRESENT = new Uint8Array(0xffff)
-/** The same for a condition that must be false: 0 is its only index. */
-const EQUAL = new Uint8Array(new ArrayBuffer(1))
+const PRESENT = new Uint8Array(new ArrayBuffer(0xffff))
 
 /**
  * A window over registers that are mapped into this process.
@@ -29,8 +31,6 @@ export class MappedWindow implements RegisterWindow {
   readonly #u16: Uint16Array<ArrayBuffer>
   readonly #u32: Uint32Array<ArrayBuffer>
   readonly #u64: BigUint64Array<ArrayBuffer>
-  readonly #present = PRESENT
-  readonly #equal = EQUAL
   readonly #memory: RegisterMemory
   readonly #pages: MappedMemory
 
@@ -87,66 +87,71 @@ export class MappedWindow implements RegisterWindow {
 
   read8(offset: number): number {
     const index = offset >>> 0
-    if (this.#equal[Number(index !== offset)] === undefined) this.#refuse(offset, 1)
+    if (FALSE[Number(index !== offset)] === undefined) this.#refuse(offset, 1)
     const value = this.#u8[index]
     if (value === undefined) this.#refuse(offset, 1)
-    if (this.#present[value | 0xff00] === undefined) this.#maybeGone(value, 0xff)
+    if (PRESENT[value | 0xff00] === undefined) this.#maybeGone(value, 0xff)
     return value
   }
 
   read16(offset: number): number {
     const index = offset >>> 1
-    if (this.#equal[Number(index * 2 !== offset)] === undefined) this.#refuse(offset, 2)
+    if (FALSE[Number(index * 2 !== offset)] === undefined) this.#refuse(offset, 2)
     const value = this.#u16[index]
     if (value === undefined) this.#refuse(offset, 2)
-    if (this.#present[value] === undefined) this.#maybeGone(value, 0xffff)
+    if (PRESENT[value] === undefined) this.#maybeGone(value, 0xffff)
     return value
   }
 
   read32(offset: number): number {
     const index = offset >>> 2
-    if (this.#equal[Number(index * 4 !== offset)] === undefined) this.#refuse(offset, 4)
+    if (FALSE[Number(index * 4 !== offset)] === undefined) this.#refuse(offset, 4)
     const value = this.#u32[index]
     if (value === undefined) this.#refuse(offset, 4)
-    if (this.#present[value >>> 16] === undefined) this.#maybeGone(value, 0xffff_ffff)
+    if (PRESENT[value >>> 16] === undefined) this.#maybeGone(value, 0xffff_ffff)
     return value
   }
 
   read64(offset: number): bigint {
     const index = offset >>> 3
-    if (this.#equal[Number(index * 8 !== offset)] === undefined) this.#refuse(offset, 8)
+    if (FALSE[Number(index * 8 !== offset)] === undefined) this.#refuse(offset, 8)
     const value = this.#u64[index]
     if (value === undefined) this.#refuse(offset, 8)
     if (value === 0xffff_ffff_ffff_ffffn) this.#owner.checkPresence()
     return value
   }
 
-  // A write must not read, so it asks for the length.
+  // A write must not read, so it asks whether the array has the index: V8 sees that the store asks the same. A revoked one has none.
 
   write8(offset: number, value: number): void {
     const array = this.#u8
-    if (offset >>> 0 !== offset || offset >= array.length) this.#refuse(offset, 1)
-    array[offset] = value
+    const index = offset >>> 0
+    if (FALSE[Number(index !== offset)] === undefined) this.#refuse(offset, 1)
+    if (FALSE[Number(!(index in array))] === undefined) this.#refuse(offset, 1)
+    array[index] = value
   }
 
   write16(offset: number, value: number): void {
     const array = this.#u16
     const index = offset >>> 1
-    if (index * 2 !== offset || index >= array.length) this.#refuse(offset, 2)
+    if (FALSE[Number(index * 2 !== offset)] === undefined) this.#refuse(offset, 2)
+    if (FALSE[Number(!(index in array))] === undefined) this.#refuse(offset, 2)
     array[index] = value
   }
 
   write32(offset: number, value: number): void {
     const array = this.#u32
     const index = offset >>> 2
-    if (index * 4 !== offset || index >= array.length) this.#refuse(offset, 4)
+    if (FALSE[Number(index * 4 !== offset)] === undefined) this.#refuse(offset, 4)
+    if (FALSE[Number(!(index in array))] === undefined) this.#refuse(offset, 4)
     array[index] = value
   }
 
   write64(offset: number, value: bigint): void {
     const array = this.#u64
     const index = offset >>> 3
-    if (index * 8 !== offset || index >= array.length) this.#refuse(offset, 8)
+    if (FALSE[Number(index * 8 !== offset)] === undefined) this.#refuse(offset, 8)
+    if (FALSE[Number(!(index in array))] === undefined) this.#refuse(offset, 8)
     array[index] = value
   }
 
