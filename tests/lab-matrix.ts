@@ -99,6 +99,12 @@ export const labMatrix: readonly MatrixRow[] = [
     files: ['tests/endurance/kill'],
   },
   {
+    about: 'device model',
+    machine: { kernel: 'iommufd', iommu: 'intel', nics: [e1000, e1000e] },
+    backends: ['iommufd', 'type1', 'iommufd-compat'],
+    files: ['tests/device-model/'],
+  },
+  {
     about: 'hot-unplug',
     machine: { kernel: 'iommufd', iommu: 'intel', nics: [{ ...e1000e, bus: 'port' }] },
     backends: ['iommufd', 'iommufd-compat', 'type1'],
