@@ -28,7 +28,7 @@ const triggers: Readonly<Record<string, Trigger>> = {
   },
   reset: () => device.reset(),
   D3hot: () => {
-    device.power.state = 'D3hot'
+    device.power.enter('D3hot')
   },
   'close device and domain': async () => {
     await device.close()
@@ -126,7 +126,7 @@ const settled = await pending
 let kept: number | undefined
 if (!device.closed) {
   if (trigger === 'unset the domain') device.setDomain(domain)
-  if (trigger === 'D3hot') device.power.state = 'D0'
+  if (trigger === 'D3hot') device.power.enter('D0')
   device.config.command.memorySpaceEnable = true
   using again = device.bar(0).map()
   kept = again.read32(SCRATCH)
