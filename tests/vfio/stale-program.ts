@@ -2,7 +2,7 @@ import { createHmac, randomFillSync, scrypt } from 'node:crypto'
 import { openSync, write } from 'node:fs'
 import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
-import { deflate } from 'node:zlib'
+import { deflate, type ZlibOptions } from 'node:zlib'
 import { type BackendName, Domain } from '@openbar/iommu'
 import { Device } from '@openbar/vfio'
 
@@ -86,11 +86,14 @@ const next = async () => {
 await next()
 
 // Calls of Node's that hold the addresses, more than its threads can do at once.
+// zlib looks at its input again after each chunk that it has made, and throws what nobody can catch when it was detached: one is enough.
+const whole = { chunkSize: 2 * buffer.size }
+const deflated = promisify<Uint8Array, ZlibOptions, Buffer>(deflate)
 const null0 = openSync('/dev/null', 'w')
 const registers = u8.subarray(0, 64 * 1024)
 const pending = Promise.allSettled([
-  ...Array.from({ length: 4 }, () => promisify(deflate)(buffer.bytes)),
-  ...Array.from({ length: 4 }, () => promisify(deflate)(registers)),
+  ...Array.from({ length: 4 }, () => deflated(buffer.bytes, whole)),
+  ...Array.from({ length: 4 }, () => deflated(registers, whole)),
   ...Array.from({ length: 4 }, () => promisify(scrypt)(buffer.bytes.subarray(0, 4096), buffer.bytes, 16)),
   ...[registers, buffer.bytes].map((bytes) => promisify(write)(null0, bytes)),
 ])

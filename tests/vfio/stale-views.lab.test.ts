@@ -7,7 +7,7 @@ import { nicAddress } from '../support/nics.ts'
 
 const program = new URL('stale-program.ts', import.meta.url).pathname
 
-describe.each(translating(backends))('stale references, on %s', (backend) => {
+describe.each(translating(backends))('stale references, on %s', { timeout: 90_000 }, (backend) => {
   const address = nicAddress('e1000e')
   let binding: Binding
   beforeAll(async () => {

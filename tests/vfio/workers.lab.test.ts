@@ -19,7 +19,7 @@ function state() {
   return { ...processState(), mapped: lines.filter((line) => /vfio|memfd:openbar/.test(line)) }
 }
 
-describe.each(translating(backends))('a device in a worker thread, on %s', (backend) => {
+describe.each(translating(backends))('a device in a worker thread, on %s', { timeout: 60_000 }, (backend) => {
   const address = nicAddress('e1000e')
   const driver = currentDriver(address)
   const before = () => ({ ...state(), driver: currentDriver(address) })
