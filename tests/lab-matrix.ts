@@ -136,6 +136,8 @@ export const labMatrix: readonly MatrixRow[] = [
       'tests/iommu/limits',
       'tests/iommu/memlock',
       'tests/iommu/translation',
+      'tests/vfio/kernel-selftests',
+      'tests/vfio/two-openers',
     ],
   },
   {
