@@ -35,6 +35,11 @@ const ofTheIommu = [
   'tests/vfio/interrupts',
   'tests/vfio/reset',
 ]
+/** All but what starts a process for each of its many cases. */
+const ofDevices = [
+  ...['adding', 'cdev', 'device-events', 'features', 'forgotten', 'given', 'hand-over', 'interrupts', 'kernel', 'mmio'],
+  ...['optimized', 'power', 'regions', 'reset', 'two'],
+].map((file) => `tests/vfio/${file}`)
 /** Debian's kernel lets nobody map a BAR beside vfio-pci, which the yardstick of tests/vfio/mmio-speed does. */
 const onDistro = [
   'tests/iommu/',
@@ -79,7 +84,8 @@ export const labMatrix: readonly MatrixRow[] = [
     about: 'devices',
     machine: { kernel: 'iommufd', iommu: 'intel', nics: [e1000, e1000e] },
     backends: ['iommufd', 'type1'],
-    files: ['tests/vfio/'],
+    files: ofDevices,
+    fullFiles: ['tests/vfio/'],
   },
   {
     machine: { kernel: 'iommufd', iommu: 'amd', nics: [e1000, e1000e] },
@@ -176,6 +182,8 @@ export const labMatrix: readonly MatrixRow[] = [
       'tests/iommu/translation',
       'tests/vfio/given',
       'tests/vfio/reset',
+      'tests/vfio/kernel-selftests',
+      'tests/vfio/two-openers',
     ],
   },
   {

@@ -18,6 +18,17 @@ function physicalFunction(): string {
   return address
 }
 
+/** Makes a virtual function, and takes it away again. Its physical one has to be open: opening that resets it, and QEMU's are gone then. */
+async function withVirtualFunction(use: (address: string) => Promise<void>): Promise<void> {
+  const physical = physicalFunction()
+  writeFileSync(`${DEVICES}/${physical}/sriov_numvfs`, '1')
+  try {
+    await use(basename(readlinkSync(`${DEVICES}/${physical}/virtfn0`)))
+  } finally {
+    writeFileSync(`${DEVICES}/${physical}/sriov_numvfs`, '0')
+  }
+}
+
 describe.each(backends)("an SR-IOV function's VF token, on %s", (backend) => {
   const physical = physicalFunction()
   const switchBefore = readFileSync(SWITCH, 'utf8').trim()
@@ -39,10 +50,7 @@ describe.each(backends)("an SR-IOV function's VF token, on %s", (backend) => {
       await using domain = await Domain.open({ backend })
       await using device = await Device.open(physical, { domain, vfToken: token })
       expect(device.config.vendorId).toBe(0x1b36)
-      // Made while the physical one is open: opening it resets it, and in QEMU its virtual ones would not come back from that.
-      writeFileSync(`${DEVICES}/${physical}/sriov_numvfs`, '1')
-      try {
-        const virtual = basename(readlinkSync(`${DEVICES}/${physical}/virtfn0`))
+      await withVirtualFunction(async (virtual) => {
         // The kernel has vfio-pci take what a physical function of its own brings forth.
         expect(basename(readlinkSync(`${DEVICES}/${virtual}/driver`))).toBe('vfio-pci')
         await using other = await Domain.open({ backend })
@@ -56,11 +64,33 @@ describe.each(backends)("an SR-IOV function's VF token, on %s", (backend) => {
         await using vf = await Device.open(virtual, { domain: other, vfToken: token })
         expect(vf.bar(0).map().size).toBeGreaterThan(0)
         expect(vf.config.command.busMasterEnable).toBe(false)
-      } finally {
-        writeFileSync(`${DEVICES}/${physical}/sriov_numvfs`, '0')
-      }
+      })
     },
   )
+
+  it.runIf(backend !== 'iommufd')('counts as it was set last', async () => {
+    const [first, second] = [randomUUID(), randomUUID()]
+    await using domain = await Domain.open({ backend })
+    await using device = await Device.open(physical, { domain, vfToken: first })
+    device.setVfToken(second)
+    await withVirtualFunction(async (virtual) => {
+      await using other = await Domain.open({ backend })
+      await errorOf('ERR_PERMISSION', () => Device.open(virtual, { domain: other, vfToken: first }))
+      await using vf = await Device.open(virtual, { domain: other, vfToken: second })
+      expect(vf.bar(0).map().size).toBeGreaterThan(0)
+    })
+  })
+
+  it.runIf(backend === 'iommufd')('is not asked for by such a kernel', async () => {
+    await using domain = await Domain.open({ backend })
+    await using device = await Device.open(physical, { domain })
+    device.setVfToken(randomUUID())
+    await withVirtualFunction(async (virtual) => {
+      await using other = await Domain.open({ backend })
+      await using vf = await Device.open(virtual, { domain: other })
+      expect(vf.config.command.busMasterEnable).toBe(false)
+    })
+  })
 
   it.runIf(backend === 'iommufd')('is refused by a kernel that takes it through groups alone', async () => {
     await using domain = await Domain.open({ backend })

@@ -1,5 +1,5 @@
 import { readSync } from 'node:fs'
-import { Domain } from '@openbar/iommu'
+import { Domain, kernelInterfaces } from '@openbar/iommu'
 import { closeFd, Errno, openFd, tryIoctl, VFIO_DEVICE_RESET } from '@openbar/linux'
 import { type Binding, bindDriver, readFunction } from '@openbar/pci'
 import { Device } from '@openbar/vfio'
@@ -15,6 +15,11 @@ const NOT_OPEN = 9999
 const NO_OBJECT = 0xffff_ffff
 /** Not in every list of errors: the file is of another kind. */
 const EBADFD = 77
+
+// A file without tests is a failure, and not every kernel has character devices.
+it('character devices are here where this row of the matrix says so', () => {
+  expect(kernelInterfaces().iommufd).toBe(backends.includes('iommufd'))
+})
 
 // What the kernel demands of a program that uses character devices; the package's own refusals stand beside each.
 describe.each(backends.filter((backend) => backend === 'iommufd'))('a VFIO character device on %s', (backend) => {

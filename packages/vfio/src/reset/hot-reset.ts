@@ -16,9 +16,10 @@ import type { ResetOwner } from './reset-owner.ts'
  */
 export function resetBus(owner: ResetOwner): HotResetInfo {
   const { fd, address } = owner
+  // Asked first: a device that is about to be unbound counts as bound to no driver, which would be blamed.
+  assertNotAskedFor(owner)
   const info = readHotResetInfo(fd, address)
   assertPossible(info, address)
-  assertNotAskedFor(owner)
   const request = hotResetRequest(info)
   const targets = new Set([owner, ...info.devices.flatMap((device) => openDevicesAt(device.address))])
   const reason = `the device was reset, with its bus, by way of ${address}`
