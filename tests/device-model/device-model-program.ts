@@ -1,4 +1,5 @@
 import type { BackendName } from '@openbar/iommu'
+import type { Action } from './actions/action.ts'
 import { useAllStolen } from './actions/arrays.ts'
 import { pickAction } from './actions/index.ts'
 import { busMastering } from './bus-mastering.ts'
@@ -30,9 +31,8 @@ const started = performance.now()
 let step = 0
 try {
   for (step = 1; step <= steps; step += 1) {
-    const action = pickAction(world.dice)
     const start = performance.now()
-    await action.act(world)
+    const action = await takeStep()
     await assertHeard(world)
     const time = times.get(action.name) ?? { count: 0, milliseconds: 0 }
     time.count += 1
@@ -55,6 +55,16 @@ for (const [name, { count, milliseconds }] of slow) {
 const outcomes = [...world.outcomes].map(([outcome, count]) => `${outcome} ${count}`).join(', ')
 process.stdout.write(`${((performance.now() - started) / 1000).toFixed(1)} s, ${outcomes}\n`)
 process.stdout.write(`${JSON.stringify({ steps: step - 1, outcomes: Object.fromEntries(world.outcomes) })}\n`)
+
+/** Picks until an action finds something to do. */
+async function takeStep(): Promise<Action> {
+  const { calls } = world
+  for (;;) {
+    const action = pickAction(world.dice)
+    await action.act(world)
+    if (world.calls > calls) return action
+  }
+}
 
 /** Closes everything, in an order that the dice choose; nothing is left then. */
 async function end(): Promise<void> {

@@ -5,7 +5,7 @@ import { backends } from '../support/backends.ts'
 import { nicAddress } from '../support/nics.ts'
 
 const FULL = process.env['OPENBAR_FULL'] === '1'
-const STEPS = Number(process.env['OPENBAR_STEPS'] ?? (FULL ? 20_000 : 400))
+const STEPS = Number(process.env['OPENBAR_STEPS'] ?? (FULL ? 20_000 : 2000))
 const MINUTE = 60_000
 const SEED = Number(process.env['OPENBAR_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const program = new URL('device-model-program.ts', import.meta.url)

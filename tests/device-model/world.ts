@@ -28,6 +28,8 @@ export class World {
   readonly mappings: Held.MappingHandle[] = []
   /** What was called last, for whoever looks into a deviation. */
   readonly log: string[] = []
+  /** How much of it there was. */
+  calls = 0
   /** Counts calls by outcome. */
   readonly outcomes = new Map<string, number>()
 
@@ -59,6 +61,7 @@ export class World {
   }
 
   note(line: string): void {
+    this.calls += 1
     this.log.push(line)
     if (this.log.length > 20) this.log.shift()
     const outcome = line.slice(line.lastIndexOf(' ') + 1)

@@ -57,6 +57,14 @@ describe.each(backends)('power states on %s', (backend) => {
     expect(power.state).toBe('D0')
     power.enter('D0')
     await errorOf('ERR_NOT_SUPPORTED', () => power.enter('D3hot'))
+    if (power.support.lowPower) {
+      power.enterLowPower()
+      await errorOf('ERR_LOW_POWER', () => power.enter('D0'))
+      power.exitLowPower()
+    }
+    opened.device.unsetDomain()
+    await errorOf('ERR_NO_DOMAIN', () => power.state)
+    await errorOf('ERR_NO_DOMAIN', () => power.enter('D0'))
   })
 })
 

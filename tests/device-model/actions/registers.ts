@@ -3,7 +3,7 @@ import type { RegistersHandle } from '../handles.ts'
 import { SCRATCH } from '../model/facts.ts'
 import { registers as table } from '../registers.ts'
 import type { Action } from './action.ts'
-import { nameOf, scratchRefusal } from './windows.ts'
+import { isGood, nameOf, scratchRefusal } from './windows.ts'
 
 /** Registers by name, with tracing on and off. */
 export const registerActions: readonly Action[] = [
@@ -11,7 +11,10 @@ export const registerActions: readonly Action[] = [
     name: 'bind registers',
     weight: 8,
     async act(world) {
-      const window = world.dice.recent(world.windows.filter(({ model }) => model.index === 0))
+      const window = world.dice.some(
+        world.windows.filter(({ model }) => model.index === 0),
+        isGood,
+      )
       if (window === undefined) return
       const made = await world.call(`bindRegisters(${nameOf(window)})`, undefined, () =>
         bindRegisters(table, window.real),
@@ -25,7 +28,7 @@ export const registerActions: readonly Action[] = [
     name: 'read a register',
     weight: 50,
     async act(world) {
-      const handle = world.dice.recent(world.registers)
+      const handle = world.dice.some(world.registers, ({ window }) => isGood(window))
       if (handle === undefined) return
       const { real, window } = handle
       const word = world.dice.below(SCRATCH.words)
@@ -43,7 +46,7 @@ export const registerActions: readonly Action[] = [
     name: 'write a register',
     weight: 50,
     async act(world) {
-      const handle = world.dice.recent(world.registers)
+      const handle = world.dice.some(world.registers, ({ window }) => isGood(window))
       if (handle === undefined) return
       const { real, window } = handle
       const word = world.dice.below(SCRATCH.words)
@@ -61,7 +64,7 @@ export const registerActions: readonly Action[] = [
     name: 'trace',
     weight: 10,
     async act(world) {
-      const handle = world.dice.recent(world.registers)
+      const handle = world.dice.some(world.registers, ({ window }) => isGood(window))
       if (handle === undefined) return
       world.note(`tracing of ${nameOf(handle.window)} → ${handle.trace === undefined ? 'on' : 'off'}`)
       if (handle.trace === undefined) {
