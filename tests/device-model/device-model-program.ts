@@ -1,3 +1,4 @@
+import { openSync, writeSync } from 'node:fs'
 import type { BackendName } from '@openbar/iommu'
 import type { Action } from './actions/action.ts'
 import { useAllStolen } from './actions/arrays.ts'
@@ -12,23 +13,26 @@ import { World } from './world.ts'
 /** Steps between two looks at all that the process holds. */
 const BATCH = 25
 
-// Runs as a process of its own, which may crash: device-model-program.ts BACKEND STEPS SEED MODEL=ADDRESS MODEL=ADDRESS
-const [backendName, stepsText, seedText, ...nics] = process.argv.slice(2)
+// Runs as a process of its own, which may crash: device-model-program.ts BACKEND STEPS SEED LOG MODEL=ADDRESS MODEL=ADDRESS
+const [backendName, stepsText, seedText, logPath = '', ...nics] = process.argv.slice(2)
 const backend = backendName as BackendName
 const steps = Number(stepsText)
 const seed = Number(seedText)
 process.stdout.write(`${backend}: OPENBAR_SEED=${seed}, ${steps} steps\n`)
 
+let step = 0
 const facts = []
 for (const nic of nics) {
   const [model = '', address = ''] = nic.split('=')
   facts.push(await learnFacts(backend, address, model))
 }
-const world = new World(backend, [facts[0]!, ...facts.slice(1)], new Dice(seed))
+const log = openSync(logPath, 'w')
+const world = new World(backend, [facts[0]!, ...facts.slice(1)], new Dice(seed), (line) => {
+  writeSync(log, `${step} ${line}\n`)
+})
 const before = takeCensus()
 const times = new Map<string, { count: number; milliseconds: number }>()
 const started = performance.now()
-let step = 0
 try {
   for (step = 1; step <= steps; step += 1) {
     const start = performance.now()
@@ -44,8 +48,8 @@ try {
   }
   await end()
 } catch (error) {
-  const log = world.log.map((line) => `  ${line}`).join('\n')
-  process.stderr.write(`OPENBAR_SEED=${seed}, ${backend}, step ${step}. The last calls:\n${log}\n`)
+  const lines = world.log.map((line) => `  ${line}`).join('\n')
+  process.stderr.write(`OPENBAR_SEED=${seed}, ${backend}, step ${step}. The last calls:\n${lines}\n`)
   throw error
 }
 const slow = [...times].sort(([, a], [, b]) => b.milliseconds - a.milliseconds).slice(0, 12)

@@ -20,7 +20,14 @@ export const registerActions: readonly Action[] = [
         bindRegisters(table, window.real),
       )
       if (made !== undefined) {
-        world.keep(world.registers, { real: made.value, window, trace: undefined, told: 0, due: 0 })
+        world.keep(world.registers, {
+          real: made.value,
+          window,
+          stores: isGood(window),
+          trace: undefined,
+          told: 0,
+          due: 0,
+        })
       }
     },
   },
@@ -52,9 +59,12 @@ export const registerActions: readonly Action[] = [
       const word = world.dice.below(SCRATCH.words)
       const value = world.dice.word()
       const what = `MTA[${word}].write of ${nameOf(window)}`
-      const done = await world.call(what, scratchRefusal(window), () => real.MTA.at(word).write(value))
+      // Where the caller himself has transferred the memory away, a store is lost without a word.
+      const lost = handle.stores && window.model.stolen && !window.model.closed
+      const refusal = lost ? undefined : scratchRefusal(window)
+      const done = await world.call(what, refusal, () => real.MTA.at(word).write(value))
       if (done !== undefined) {
-        window.device.model.scratch.write(word, value)
+        if (!lost) window.device.model.scratch.write(word, value)
         traced(handle, 1)
       }
       world.same('traced accesses', handle.told, handle.due)
