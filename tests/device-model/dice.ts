@@ -25,9 +25,9 @@ export class Dice {
     return items[this.below(items.length)]!
   }
 
-  /** Often the last, which is the youngest; else any, such as one that is of no use any more. */
-  recent<Item>(items: readonly Item[]): Item | undefined {
-    return this.chance(0.6) ? items.at(-1) : this.pick(items)
+  /** Mostly one that is good; else any, such as one that is of no use any more. */
+  some<Item>(items: readonly Item[], good: (item: Item) => boolean): Item | undefined {
+    return (this.chance(0.75) ? this.pick(items.filter(good)) : undefined) ?? this.pick(items)
   }
 
   word(): number {

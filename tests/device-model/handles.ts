@@ -54,6 +54,8 @@ export interface StolenHandle {
 export interface RegistersHandle {
   readonly real: BoundRegisters<typeof registers>
   readonly window: WindowHandle
+  /** Whether they were bound to memory, where a write is one store, which nothing looks at. */
+  readonly stores: boolean
   trace: Disposable | undefined
   told: number
   due: number

@@ -28,10 +28,21 @@ export class World {
   readonly mappings: Held.MappingHandle[] = []
   /** What was called last, for whoever looks into a deviation. */
   readonly log: string[] = []
+  /** How much of it there was. */
+  calls = 0
   /** Counts calls by outcome. */
   readonly outcomes = new Map<string, number>()
 
-  constructor(backend: BackendName, nics: readonly [NicFacts, ...NicFacts[]], dice: Dice) {
+  readonly #record: (line: string) => void
+
+  /** @param record - Told of each call before it is made: a crash leaves no other word. */
+  constructor(
+    backend: BackendName,
+    nics: readonly [NicFacts, ...NicFacts[]],
+    dice: Dice,
+    record: (line: string) => void,
+  ) {
+    this.#record = record
     this.backend = backend
     this.nics = nics
     this.dice = dice
@@ -59,7 +70,9 @@ export class World {
   }
 
   note(line: string): void {
+    this.calls += 1
     this.log.push(line)
+    this.#record(line)
     if (this.log.length > 20) this.log.shift()
     const outcome = line.slice(line.lastIndexOf(' ') + 1)
     this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1)

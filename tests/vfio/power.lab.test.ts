@@ -40,6 +40,18 @@ describe.each(backends)('power states on %s', (backend) => {
     expect(device.config.command.busMasterEnable).toBe(false)
   })
 
+  it('let no window be opened that the kernel would not let touch the memory', async () => {
+    await using opened = await openDevice('e1000e', backend)
+    const { device } = opened
+    device.power.enter('D3hot')
+    device.config.command.memorySpaceEnable = false
+    device.power.enter('D0')
+    // The kernel has put the register back, and goes by what was written: a touch would end the process.
+    expect((await errorOf('ERR_REGION', () => device.bar(0).map())).message).toContain('decoding')
+    device.config.command.memorySpaceEnable = true
+    expect(device.bar(0).map().read32(STATUS)).toBeGreaterThan(0)
+  })
+
   it('that a device does not have are refused, and change nothing', async () => {
     await using opened = await openDevice('e1000e', backend)
     const { device } = opened
@@ -57,6 +69,14 @@ describe.each(backends)('power states on %s', (backend) => {
     expect(power.state).toBe('D0')
     power.enter('D0')
     await errorOf('ERR_NOT_SUPPORTED', () => power.enter('D3hot'))
+    if (power.support.lowPower) {
+      power.enterLowPower()
+      await errorOf('ERR_LOW_POWER', () => power.enter('D0'))
+      power.exitLowPower()
+    }
+    opened.device.unsetDomain()
+    await errorOf('ERR_NO_DOMAIN', () => power.state)
+    await errorOf('ERR_NO_DOMAIN', () => power.enter('D0'))
   })
 })
 

@@ -2,7 +2,7 @@ import type { StolenHandle } from '../handles.ts'
 import { SCRATCH } from '../model/facts.ts'
 import type { World } from '../world.ts'
 import type { Action } from './action.ts'
-import { nameOf } from './windows.ts'
+import { isGood, nameOf } from './windows.ts'
 
 const FIRST = SCRATCH.offset / 4
 /** More than that is never looked at at once. */
@@ -14,7 +14,7 @@ export const arrayActions: readonly Action[] = [
     name: 'take arrays',
     weight: 12,
     async act(world) {
-      const window = world.dice.recent(world.windows)
+      const window = world.dice.some(world.windows, isGood)
       if (window === undefined) return
       const { real, model } = window
       for (const width of ['u8', 'u16', 'u32', 'u64'] as const) {
@@ -31,7 +31,7 @@ export const arrayActions: readonly Action[] = [
     name: 'use arrays',
     weight: 80,
     async act(world) {
-      const arrays = world.dice.recent(world.arrays)
+      const arrays = world.dice.some(world.arrays, ({ window }) => isGood(window))
       if (arrays === undefined) return
       const { u8, u16, u32, u64, window } = arrays
       const { model, device } = window
@@ -75,7 +75,7 @@ export const arrayActions: readonly Action[] = [
     name: "transfer a window's memory away",
     weight: 6,
     async act(world) {
-      const window = world.dice.recent(world.windows)
+      const window = world.dice.some(world.windows, isGood)
       if (window === undefined) return
       const { real, model, device } = window
       if (model.closed || model.stolen || !model.mapped || model.index !== 0) return

@@ -75,7 +75,7 @@ export const configActions: readonly Action[] = [
     name: 'switch memory on',
     weight: 8,
     async act(world) {
-      const device = world.dice.recent(world.devices.filter(({ model }) => model.memoryRefusal !== undefined))
+      const device = world.dice.pick(world.devices.filter(({ model }) => model.memoryRefusal !== undefined))
       if (device?.config === undefined) return
       const { model, config } = device
       const value = model.command | MEMORY | IO

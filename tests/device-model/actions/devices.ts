@@ -72,6 +72,8 @@ export const deviceActions: readonly Action[] = [
       if (model.domain === undefined) model.join(domain.model)
       else model.move(domain.model)
       world.same(`${name(device)}.domain`, real.domain, domain.real)
+      // A move in one step wakes a device that the kernel has suspended by then.
+      if (model.lowPower === 'telling' && !there && !real.power.lowPower) model.exitLowPower()
     },
   },
   {

@@ -40,7 +40,7 @@ export const featureActions: readonly Action[] = [
     name: 'signal an ioeventfd',
     weight: 20,
     async act(world) {
-      const event = world.dice.recent(world.events)
+      const event = world.dice.some(world.events, ({ model }) => !model.closed)
       if (event === undefined || event.word < 0) return
       const { real, model, device, word, value } = event
       world.same('ioeventfd.closed', real.closed, model.closed)

@@ -40,7 +40,7 @@ export const memoryActions: readonly Action[] = [
     name: 'use a buffer',
     weight: 60,
     async act(world) {
-      const buffer = world.dice.recent(world.buffers)
+      const buffer = world.dice.some(world.buffers, ({ model }) => !model.closed && !model.stolen)
       if (buffer === undefined) return
       const { real, model } = buffer
       const word = world.dice.below(real.size / 4)

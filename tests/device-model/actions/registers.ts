@@ -3,7 +3,7 @@ import type { RegistersHandle } from '../handles.ts'
 import { SCRATCH } from '../model/facts.ts'
 import { registers as table } from '../registers.ts'
 import type { Action } from './action.ts'
-import { nameOf, scratchRefusal } from './windows.ts'
+import { isGood, nameOf, scratchRefusal } from './windows.ts'
 
 /** Registers by name, with tracing on and off. */
 export const registerActions: readonly Action[] = [
@@ -11,13 +11,23 @@ export const registerActions: readonly Action[] = [
     name: 'bind registers',
     weight: 8,
     async act(world) {
-      const window = world.dice.recent(world.windows.filter(({ model }) => model.index === 0))
+      const window = world.dice.some(
+        world.windows.filter(({ model }) => model.index === 0),
+        isGood,
+      )
       if (window === undefined) return
       const made = await world.call(`bindRegisters(${nameOf(window)})`, undefined, () =>
         bindRegisters(table, window.real),
       )
       if (made !== undefined) {
-        world.keep(world.registers, { real: made.value, window, trace: undefined, told: 0, due: 0 })
+        world.keep(world.registers, {
+          real: made.value,
+          window,
+          stores: isGood(window),
+          trace: undefined,
+          told: 0,
+          due: 0,
+        })
       }
     },
   },
@@ -25,7 +35,7 @@ export const registerActions: readonly Action[] = [
     name: 'read a register',
     weight: 50,
     async act(world) {
-      const handle = world.dice.recent(world.registers)
+      const handle = world.dice.some(world.registers, ({ window }) => isGood(window))
       if (handle === undefined) return
       const { real, window } = handle
       const word = world.dice.below(SCRATCH.words)
@@ -43,15 +53,18 @@ export const registerActions: readonly Action[] = [
     name: 'write a register',
     weight: 50,
     async act(world) {
-      const handle = world.dice.recent(world.registers)
+      const handle = world.dice.some(world.registers, ({ window }) => isGood(window))
       if (handle === undefined) return
       const { real, window } = handle
       const word = world.dice.below(SCRATCH.words)
       const value = world.dice.word()
       const what = `MTA[${word}].write of ${nameOf(window)}`
-      const done = await world.call(what, scratchRefusal(window), () => real.MTA.at(word).write(value))
+      // Where the caller himself has transferred the memory away, a store is lost without a word.
+      const lost = handle.stores && window.model.stolen && !window.model.closed
+      const refusal = lost ? undefined : scratchRefusal(window)
+      const done = await world.call(what, refusal, () => real.MTA.at(word).write(value))
       if (done !== undefined) {
-        window.device.model.scratch.write(word, value)
+        if (!lost) window.device.model.scratch.write(word, value)
         traced(handle, 1)
       }
       world.same('traced accesses', handle.told, handle.due)
@@ -61,7 +74,7 @@ export const registerActions: readonly Action[] = [
     name: 'trace',
     weight: 10,
     async act(world) {
-      const handle = world.dice.recent(world.registers)
+      const handle = world.dice.some(world.registers, ({ window }) => isGood(window))
       if (handle === undefined) return
       world.note(`tracing of ${nameOf(handle.window)} → ${handle.trace === undefined ? 'on' : 'off'}`)
       if (handle.trace === undefined) {

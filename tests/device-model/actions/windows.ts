@@ -51,7 +51,7 @@ export const windowActions: readonly Action[] = [
     name: 'read by a window',
     weight: 120,
     async act(world) {
-      const window = world.dice.recent(world.windows)
+      const window = world.dice.some(world.windows, isGood)
       if (window === undefined) return
       const { real, model, device } = window
       const width = world.dice.pick(WIDTHS)!
@@ -78,7 +78,7 @@ export const windowActions: readonly Action[] = [
     name: 'write by a window',
     weight: 100,
     async act(world) {
-      const window = world.dice.recent(world.windows)
+      const window = world.dice.some(world.windows, isGood)
       if (window === undefined) return
       const { real, model, device } = window
       const width = world.dice.pick(WIDTHS)!
@@ -136,6 +136,11 @@ function offsetOf(world: World, { model }: WindowHandle, width: number): number 
   // Config space answers all ones beyond what the device has of it; ports only where they are read as the chip has them.
   if (model.index === CONFIG) return dice.below(256 / width) * width
   return dice.below(Math.max(1, Math.floor(size / width))) * width
+}
+
+/** Whether it can still be used. */
+export function isGood({ model }: WindowHandle): boolean {
+  return !model.closed && !model.stolen
 }
 
 /** For arrays and bound registers, which have no checks of their own. */

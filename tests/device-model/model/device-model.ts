@@ -25,6 +25,8 @@ export class DeviceModel {
   power: 'D0' | 'D3hot' = 'D0'
   lowPower: 'off' | 'silent' | 'telling' = 'off'
   #commandBelow = 0
+  /** Whether memory was on as the command register was written last: the kernel goes by that, too. */
+  #switchedOn = true
 
   constructor(facts: NicFacts) {
     this.facts = facts
@@ -44,7 +46,7 @@ export class DeviceModel {
 
   /** Why its memory cannot be touched. */
   get memoryRefusal(): ErrorCode | undefined {
-    return (this.command & MEMORY) !== 0 && this.power === 'D0' ? undefined : 'ERR_REGION'
+    return this.#switchedOn && (this.command & MEMORY) !== 0 && this.power === 'D0' ? undefined : 'ERR_REGION'
   }
 
   mapRefusal(index: number): ErrorCode | undefined {
@@ -67,6 +69,7 @@ export class DeviceModel {
     this.domain = domain
     domain.devices.add(this)
     this.command = this.facts.command
+    this.#switchedOn = true
     this.line = this.facts.line
     this.power = 'D0'
     this.scratch.forgetAll()
@@ -115,12 +118,12 @@ export class DeviceModel {
   quiesce(): void {
     this.revokeViews('all')
     this.interrupts.disable()
-    this.command &= ~BUS_MASTER
+    this.#wrote(this.command & ~BUS_MASTER)
   }
 
   writeCommand(value: number): void {
     if ((value & MEMORY) === 0) this.revokeViews('mapped')
-    this.command = (this.command & ~CHANGING) | (value & CHANGING)
+    this.#wrote((this.command & ~CHANGING) | (value & CHANGING))
   }
 
   /** The control register of its power management was written. */
@@ -143,16 +146,15 @@ export class DeviceModel {
   reset(): void {
     const { command } = this
     this.quiesce()
-    this.command = command
+    this.#wrote(command)
     this.power = 'D0'
     this.scratch.forgetAll()
   }
 
   /** A function level reset was asked for in config space: the kernel keeps the command register. */
   resetByConfig(): void {
-    const { command } = this
-    this.quiesce()
-    this.command = command
+    this.revokeViews('all')
+    this.interrupts.disable()
     this.scratch.forgetAll()
   }
 
@@ -168,6 +170,11 @@ export class DeviceModel {
     // What it documents: it is in D0 then.
     if (this.power === 'D3hot') this.command = this.#commandBelow & ~BUS_MASTER
     this.power = 'D0'
+  }
+
+  #wrote(command: number): void {
+    this.command = command
+    this.#switchedOn = (command & MEMORY) !== 0
   }
 
   #leave(): void {

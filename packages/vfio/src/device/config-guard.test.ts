@@ -75,6 +75,15 @@ describe('ConfigGuard', () => {
     expect(guard.memoryProblem).toBe('its memory decoding is switched off')
   })
 
+  it('goes by what was written last where the register has an older value back, as it has after D3hot', () => {
+    write(PM + 4, 3)
+    write(0x04, 0x05, 0x00)
+    expect(config.read16(0x04)).toBe(0x0007)
+    expect(guard.memoryProblem).toBe('its memory decoding is switched off')
+    write(0x04, 0x07, 0x00)
+    expect(guard.memoryProblem).toBeUndefined()
+  })
+
   it('ends on a chain of capabilities that is a loop, and on a device that does not answer', () => {
     capability(VENDOR_SPECIFIC, 0x09, VENDOR_SPECIFIC)
     const device = { beforeMemoryGoes: () => warnings.push('memory'), beforeReset: () => warnings.push('reset') }

@@ -33,6 +33,11 @@ export class ConfigGuard {
   readonly #powerControl: number | undefined
   readonly #deviceControlHigh: number | undefined
   readonly #afControl: number | undefined
+  /**
+   * Whether memory was on as the command register was written last. The kernel lets memory be touched by that, and not by what the
+   * register reads: on the way from D3hot to D0 it puts an older value back into the register.
+   */
+  #switchedOn: boolean
 
   constructor(config: RegisterAccess, device: GuardedDevice) {
     this.#config = config
@@ -46,11 +51,13 @@ export class ConfigGuard {
     this.#powerControl = locate(POWER_MANAGEMENT, POWER_CONTROL)
     this.#deviceControlHigh = locate(PCI_EXPRESS, DEVICE_CONTROL_HIGH)
     this.#afControl = locate(ADVANCED_FEATURES, AF_CONTROL)
+    this.#switchedOn = (config.read16(COMMAND) & MEMORY_SPACE) !== 0
   }
 
   /** Why the function's memory cannot be reached now; `undefined` when it can. */
   get memoryProblem(): string | undefined {
-    if ((this.#config.read16(COMMAND) & MEMORY_SPACE) === 0) return 'its memory decoding is switched off'
+    const on = this.#switchedOn && (this.#config.read16(COMMAND) & MEMORY_SPACE) !== 0
+    if (!on) return 'its memory decoding is switched off'
     const control = this.#powerControl === undefined ? 0 : this.#config.read16(this.#powerControl)
     const state = control & POWER_STATE
     return state === 0 ? undefined : `it is in the power state D${state}`
@@ -65,7 +72,9 @@ export class ConfigGuard {
     const resets =
       ((byteAt(this.#deviceControlHigh) ?? 0) & INITIATE_FLR) !== 0 ||
       ((byteAt(this.#afControl) ?? 0) & AF_INITIATE_FLR) !== 0
-    const decodes = ((byteAt(COMMAND) ?? MEMORY_SPACE) & MEMORY_SPACE) !== 0
+    const command = byteAt(COMMAND)
+    if (command !== undefined) this.#switchedOn = (command & MEMORY_SPACE) !== 0
+    const decodes = ((command ?? MEMORY_SPACE) & MEMORY_SPACE) !== 0
     const staysInD0 = ((byteAt(this.#powerControl) ?? 0) & POWER_STATE) === 0
     if (resets) this.#device.beforeReset()
     else if (!decodes || !staysInD0) this.#device.beforeMemoryGoes()

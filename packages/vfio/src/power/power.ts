@@ -204,8 +204,10 @@ export class Power {
   }
 
   #live(): PowerRegisters {
-    // Reached on every call, so that a device without a domain says so; capabilities do not move.
-    this.#registers ??= new PowerRegisters(this.#owner.config)
+    // Reached on every call, so that a device without a domain says so, even one without that capability, of which nothing is
+    // read then; capabilities do not move.
+    const { config } = this.#owner
+    this.#registers ??= new PowerRegisters(config)
     return this.#registers
   }
 }
