@@ -14,6 +14,8 @@ export interface MatrixRow {
   readonly backends: readonly BackendName[]
   /** vitest's filters: parts of the files' paths. */
   readonly files: readonly string[]
+  /** Whether it is left to full runs, and to those that name it. */
+  readonly onlyFull?: true
   /** What a full run runs instead. */
   readonly fullFiles?: readonly string[]
 }
@@ -124,6 +126,7 @@ export const labMatrix: readonly MatrixRow[] = [
   },
   {
     about: 'device model',
+    onlyFull: true,
     machine: { kernel: 'iommufd', iommu: 'intel', nics: [e1000, e1000e] },
     backends: ['iommufd', 'type1', 'iommufd-compat'],
     files: ['tests/device-model/'],

@@ -34,7 +34,9 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
   process.on(signal, () => stop.abort(new Error(`Stopped by ${signal}`)))
 }
 
-const rows = labMatrix.filter((row) => rowName(row).includes(values.row))
+const rows = labMatrix.filter((row) => {
+  return rowName(row).includes(values.row) && (full || values.row !== '' || row.onlyFull !== true)
+})
 /** @type {import('./result-table.mjs').StageResult[]} */
 const results = []
 let next = 0
