@@ -13,10 +13,10 @@ const STATES = ['fresh', 'revoked'] as const
 /** In instructions: what a loop over bound registers may cost against the same over the bare array. */
 const MOST = 1.05
 /**
- * Instructions more than that, where V8 does not treat both alike. It makes four rounds of one in loops of fewer than 50 of its
- * operations; what it keeps of an inlined call, in case that it has to go back, is just enough to miss that, and then the loop's own
- * counting is done in each round. In straight code (`sites`: 100 registers that it was given) it looks at each register and its
- * memory where it uses them, about 18 instructions an access, but at an array only once.
+ * Where 1.05 is not reached: what was seen above it, in instructions a round, so that it grows no further. Writes: V8 makes four rounds
+ * of one in loops of fewer than 50 of its operations, and what it keeps of an inlined call is just enough to miss that once a
+ * buffer was detached. `sites`, 100 registers in straight code: each is looked at where it is used, an array only once. Why
+ * `read`, `test` and `several` differ here is not known: forced to the last compiler, `read` costs the same as the array when fresh.
  */
 const MORE: Readonly<Record<string, number>> = {
   'fresh read': 4,
