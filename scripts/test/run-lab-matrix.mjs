@@ -27,7 +27,7 @@ const { values } = parseArgs({
  */
 const strokesOfFate = ['e1000e_intrmgr_on_msix_throttling_timer', "kthread timer wakeup didn't happen"]
 const full = process.env['OPENBAR_FULL'] === '1'
-const minutesPerRow = full ? 60 : 12
+const minutesPerRow = full ? 60 : 20
 
 const stop = new AbortController()
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
