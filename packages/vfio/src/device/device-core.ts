@@ -8,6 +8,7 @@ import { type RegionInfo, readRegionInfo } from '../region/region-info.ts'
 import type { ResetOwner } from '../reset/reset-owner.ts'
 import { FileWindow } from '../window/file-window.ts'
 import type { Revocable } from '../window/revocable.ts'
+import { closeUnasked } from './close-unasked.ts'
 import { ConfigGuard } from './config-guard.ts'
 import { deviceClosedError, deviceGoneError, noDomainError, unreachableError } from './device-errors.ts'
 import { type DeviceInfo, readDeviceInfo } from './device-info.ts'
@@ -254,13 +255,7 @@ export class DeviceCore implements ResetOwner {
   }
 
   #overdue(reason: string): void {
-    process.emitWarning(`${this.address} is closed: ${reason}.`, { type: 'OpenbarWarning', code: 'OPENBAR_OVERDUE' })
-    this.close(reason).catch((error: unknown) => {
-      process.emitWarning(`${this.address} could not be given back: ${error}`, {
-        type: 'OpenbarWarning',
-        code: 'OPENBAR_OVERDUE',
-      })
-    })
+    closeUnasked(this, 'OPENBAR_OVERDUE', `${this.address} is closed: ${reason}.`, reason)
   }
 
   #join(domain: Domain): void {

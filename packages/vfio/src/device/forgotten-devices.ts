@@ -1,17 +1,14 @@
+import { closeUnasked } from './close-unasked.ts'
 import type { DeviceCore } from './device-core.ts'
 
 const forgotten = new FinalizationRegistry<DeviceCore>((core) => {
   if (core.closed) return
-  process.emitWarning(
-    `${core.address} was forgotten without being closed, and garbage-collected: it is closed now. Close it: await device.close(), or await using.`,
-    { type: 'OpenbarWarning', code: 'OPENBAR_FORGOTTEN_DEVICE' },
+  const { address } = core
+  closeUnasked(
+    core,
+    'OPENBAR_FORGOTTEN_DEVICE',
+    `${address} was forgotten without being closed, and garbage-collected: it is closed now. Close it: await device.close(), or await using.`,
   )
-  core.close().catch((error: unknown) => {
-    process.emitWarning(`${core.address} could not be given back: ${error}`, {
-      type: 'OpenbarWarning',
-      code: 'OPENBAR_FORGOTTEN_DEVICE',
-    })
-  })
 })
 
 /** Has a device closed, with a warning, when nobody can reach what users hold of it any more. */

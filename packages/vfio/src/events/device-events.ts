@@ -8,7 +8,6 @@ const PATIENCE_MS = 10_000
 
 /** What is waiting for an answer. */
 interface Pending {
-  readonly event: DeviceEvent
   readonly deadline: number
   readonly timer: NodeJS.Timeout
   /** Nobody has been told yet. */
@@ -71,8 +70,8 @@ export class DeviceEvents {
   /** Looks for messages and overdue answers, without the event loop. */
   poll(): void {
     for (const signal of this.#signals) signal.poll()
-    for (const { deadline, event } of [...this.#pending.values()]) {
-      if (performance.now() >= deadline) this.#overdue(event)
+    for (const [type, { deadline }] of [...this.#pending]) {
+      if (performance.now() >= deadline) this.#overdue(type)
     }
   }
 
@@ -98,27 +97,25 @@ export class DeviceEvents {
   #signalled(type: DeviceEvent['type']): void {
     // The kernel repeats a request every ten seconds; the time runs from the first.
     if (this.#pending.has(type)) return
-    const event = this.#event(type)
     const deadline = performance.now() + PATIENCE_MS
-    const timer = setTimeout(() => this.#overdue(event), PATIENCE_MS)
+    const timer = setTimeout(() => this.#overdue(type), PATIENCE_MS)
     // A program that ends lets go of the device as well.
     timer.unref()
-    this.#pending.set(type, { event, deadline, timer, unheard: true })
+    this.#pending.set(type, { deadline, timer, unheard: true })
     this.#tellUnheard()
   }
 
-  #event(type: DeviceEvent['type']): DeviceEvent {
-    const timeLeft = PATIENCE_MS
+  #event(type: DeviceEvent['type'], deadline: number): DeviceEvent {
+    const timeLeft = Math.max(0, Math.round(deadline - performance.now()))
     return type === 'error' ? { type, timeLeft, dismiss: () => this.#settle('error') } : { type, timeLeft }
   }
 
   #tellUnheard(): void {
     if (this.#subscribers.empty) return
-    for (const pending of [...this.#pending.values()]) {
+    for (const [type, pending] of [...this.#pending]) {
       if (!pending.unheard) continue
       pending.unheard = false
-      const timeLeft = Math.max(0, Math.round(pending.deadline - performance.now()))
-      this.#subscribers.deliver({ ...pending.event, timeLeft })
+      this.#subscribers.deliver(this.#event(type, pending.deadline))
     }
   }
 
@@ -129,7 +126,7 @@ export class DeviceEvents {
     this.#pending.delete(type)
   }
 
-  #overdue({ type }: DeviceEvent): void {
+  #overdue(type: DeviceEvent['type']): void {
     this.#settle(type)
     const seconds = PATIENCE_MS / 1000
     this.#owner.overdue(

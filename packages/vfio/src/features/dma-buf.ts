@@ -5,14 +5,14 @@ import {
   ownFd,
   PAGE_SIZE,
   VFIO_DEVICE_FEATURE_DMA_BUF,
-  VFIO_PCI_ROM_REGION_INDEX,
   vfioDeviceFeatureDmaBuf,
   vfioRegionDmaRange,
 } from '@openbar/linux'
-import { readRegionInfo } from '../region/region-info.ts'
+import { readBar } from '../region/read-bar.ts'
 import { useFeature } from './device-feature.ts'
 import type { FeatureOwner } from './feature-owner.ts'
 import { OwnedFd } from './owned-fd.ts'
+import { OwnedView } from './owned-view.ts'
 
 /** Which part of a BAR to export. */
 export interface DmaBufOptions {
@@ -43,29 +43,19 @@ const O_CLOEXEC = 0o2000000
  * console.log(memory.fd)
  * ```
  */
-export class DmaBuf {
-  readonly #file: OwnedFd
-  readonly #owner: FeatureOwner
-  /** The device lives as long as this does. */
-  readonly keeper: object
+export class DmaBuf extends OwnedView<OwnedFd> {
+  readonly #address: string
   /** Bytes. */
   readonly size: number
 
   /** @internal Made by `device.exportDmaBuf`. */
   constructor(owner: FeatureOwner, options: DmaBufOptions) {
     const { fd, address } = owner
-    this.#owner = owner
-    this.keeper = owner.keeper
     const { request, size } = dmaBufRequest(fd, address, options)
-    this.size = size
     const asked = { feature: VFIO_DEVICE_FEATURE_DMA_BUF, access: 'get', what: 'dma-buf export of its BARs' } as const
-    this.#file = new OwnedFd(ownFd(useFeature(fd, address, asked, request)))
-    owner.windowOpened(this.#file)
-  }
-
-  /** Whether it was closed or taken away. */
-  get closed(): boolean {
-    return this.#file.closed
+    super(owner, new OwnedFd(ownFd(useFeature(fd, address, asked, request))))
+    this.#address = address
+    this.size = size
   }
 
   /**
@@ -74,26 +64,12 @@ export class DmaBuf {
    * @throws {@link OpenbarError} `ERR_CLOSED`.
    */
   get fd(): Fd<'file'> {
-    if (!this.closed) return this.#file.fd
+    if (!this.closed) return this.half.fd
     throw new OpenbarError('ERR_CLOSED', {
-      message: `This dma-buf of ${this.#owner.address} was closed or taken away.`,
+      message: `This dma-buf of ${this.#address} was closed or taken away.`,
       hint: 'Export another one: device.exportDmaBuf({ region }).',
       context: { what: 'dma-buf' },
     })
-  }
-
-  /** Closes it here; whoever has imported it keeps it. Further calls do nothing. */
-  close(): void {
-    if (this.closed) return
-    try {
-      this.#file.revoke()
-    } finally {
-      this.#owner.windowClosed(this.#file)
-    }
-  }
-
-  [Symbol.dispose](): void {
-    this.close()
   }
 }
 
@@ -103,10 +79,7 @@ export function dmaBufRequest(
   address: string,
   { region, offset = 0, size }: DmaBufOptions,
 ): { readonly request: Uint8Array; readonly size: number } {
-  if (!Number.isInteger(region) || region < 0 || region >= VFIO_PCI_ROM_REGION_INDEX) {
-    throw invalidArgument('region', region, 'the number of a BAR, 0 to 5')
-  }
-  const whole = readRegionInfo(fd, region, address).size
+  const whole = readBar(fd, region, address).size
   const wanted = size ?? whole - offset
   for (const [name, value] of [
     ['offset', offset],

@@ -1,10 +1,10 @@
 import { EventFd, type Fd, OpenbarError } from '@openbar/linux'
-import type { Revocable } from '../window/revocable.ts'
 import type { FeatureOwner } from './feature-owner.ts'
 import { type IoEvent, type IoEventOptions, ioEventError, parseIoEvent, requestIoEvent } from './io-event.ts'
+import { type OwnedHalf, OwnedView } from './owned-view.ts'
 
 /** The core's half: what the kernel holds, and nothing that a user holds. */
-class IoEventBinding implements Revocable {
+class IoEventBinding implements OwnedHalf {
   readonly mapped = false
   readonly event = new EventFd()
   readonly #fd: Fd<'device'>
@@ -43,27 +43,15 @@ class IoEventBinding implements Revocable {
  * doorbell.signal()
  * ```
  */
-export class IoEventFd {
-  readonly #binding: IoEventBinding
-  readonly #owner: FeatureOwner
+export class IoEventFd extends OwnedView<IoEventBinding> {
   readonly #what: string
-  /** The device lives as long as this does. */
-  readonly keeper: object
 
   /** @internal Made by `device.ioeventfd`. */
   constructor(owner: FeatureOwner, options: IoEventOptions) {
     const { fd } = owner
     const write = parseIoEvent(fd, owner.address, options)
+    super(owner, new IoEventBinding(fd, write))
     this.#what = write.what
-    this.#owner = owner
-    this.keeper = owner.keeper
-    this.#binding = new IoEventBinding(fd, write)
-    owner.windowOpened(this.#binding)
-  }
-
-  /** Whether it was closed or taken away. */
-  get closed(): boolean {
-    return this.#binding.closed
   }
 
   /**
@@ -85,22 +73,8 @@ export class IoEventFd {
     this.#event().signal()
   }
 
-  /** Ends it. Further calls do nothing. */
-  close(): void {
-    if (this.closed) return
-    try {
-      this.#binding.revoke()
-    } finally {
-      this.#owner.windowClosed(this.#binding)
-    }
-  }
-
-  [Symbol.dispose](): void {
-    this.close()
-  }
-
   #event(): EventFd {
-    if (!this.closed) return this.#binding.event
+    if (!this.closed) return this.half.event
     throw new OpenbarError('ERR_CLOSED', {
       message: `${this.#what}: this ioeventfd was closed or taken away.`,
       hint: 'Make another one: device.ioeventfd({ region, offset, width, value }).',

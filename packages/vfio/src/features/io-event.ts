@@ -10,10 +10,9 @@ import {
   VFIO_DEVICE_IOEVENTFD_16,
   VFIO_DEVICE_IOEVENTFD_32,
   VFIO_DEVICE_IOEVENTFD_64,
-  VFIO_PCI_ROM_REGION_INDEX,
   vfioDeviceIoeventfd,
 } from '@openbar/linux'
-import { readRegionInfo } from '../region/region-info.ts'
+import { readBar } from '../region/read-bar.ts'
 
 /** Which write an eventfd makes. */
 export interface IoEventOptions {
@@ -54,12 +53,9 @@ export function parseIoEvent(fd: Fd<'device'>, address: string, options: IoEvent
   const { region, offset, width } = options
   const flag = WIDTHS[width]
   if (flag === undefined) throw invalidArgument('width', width, '8, 16, 32 or 64 bits')
-  if (!Number.isInteger(region) || region < 0 || region >= VFIO_PCI_ROM_REGION_INDEX) {
-    throw invalidArgument('region', region, 'the number of a BAR, 0 to 5')
-  }
+  const info = readBar(fd, region, address)
   if (!Number.isInteger(offset)) throw invalidArgument('offset', offset, 'a whole number of bytes')
   const data = parseValue(options.value, width)
-  const info = readRegionInfo(fd, region, address)
   const name = `BAR ${region}`
   if (info.size === 0) {
     throw new OpenbarError('ERR_REGION', {

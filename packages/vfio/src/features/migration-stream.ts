@@ -1,6 +1,7 @@
 import { type Fd, ioctl, OpenbarError, VFIO_MIG_GET_PRECOPY_INFO, vfioPrecopyInfo } from '@openbar/linux'
 import type { FeatureOwner } from './feature-owner.ts'
 import { OwnedFd } from './owned-fd.ts'
+import { OwnedView } from './owned-view.ts'
 
 /** How much of a device's state is left to read while it runs. The device estimates; in bytes. */
 export interface PreCopyInfo {
@@ -25,23 +26,13 @@ export interface PreCopyInfo {
  * if (stream !== undefined) readSync(stream.fd, buffer)
  * ```
  */
-export class MigrationStream {
-  readonly #file: OwnedFd
-  readonly #owner: FeatureOwner
-  /** The device lives as long as this does. */
-  readonly keeper: object
+export class MigrationStream extends OwnedView<OwnedFd> {
+  readonly #address: string
 
   /** @internal Made by `device.migration.setState`. */
   constructor(owner: FeatureOwner, fd: Fd<'file'>) {
-    this.#owner = owner
-    this.keeper = owner.keeper
-    this.#file = new OwnedFd(fd)
-    owner.windowOpened(this.#file)
-  }
-
-  /** Whether it was closed or taken away. */
-  get closed(): boolean {
-    return this.#file.closed
+    super(owner, new OwnedFd(fd))
+    this.#address = owner.address
   }
 
   /**
@@ -50,9 +41,9 @@ export class MigrationStream {
    * @throws {@link OpenbarError} `ERR_CLOSED`.
    */
   get fd(): Fd<'file'> {
-    if (!this.closed) return this.#file.fd
+    if (!this.closed) return this.half.fd
     throw new OpenbarError('ERR_CLOSED', {
-      message: `This migration stream of ${this.#owner.address} was closed or taken away.`,
+      message: `This migration stream of ${this.#address} was closed or taken away.`,
       context: { what: 'migration stream' },
     })
   }
@@ -65,21 +56,7 @@ export class MigrationStream {
   preCopyInfo(): PreCopyInfo {
     const info = vfioPrecopyInfo.allocate()
     info.argsz = vfioPrecopyInfo.size
-    ioctl(this.fd, VFIO_MIG_GET_PRECOPY_INFO, info, `the migration stream of ${this.#owner.address}`)
+    ioctl(this.fd, VFIO_MIG_GET_PRECOPY_INFO, info, `the migration stream of ${this.#address}`)
     return { initial: info.initial_bytes, dirty: info.dirty_bytes }
-  }
-
-  /** Closes it. Further calls do nothing. */
-  close(): void {
-    if (this.closed) return
-    try {
-      this.#file.revoke()
-    } finally {
-      this.#owner.windowClosed(this.#file)
-    }
-  }
-
-  [Symbol.dispose](): void {
-    this.close()
   }
 }

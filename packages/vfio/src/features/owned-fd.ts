@@ -1,8 +1,8 @@
 import { closeFd, type Fd } from '@openbar/linux'
-import type { Revocable } from '../window/revocable.ts'
+import type { OwnedHalf } from './owned-view.ts'
 
 /** A file descriptor that the core closes, and a user may close before. */
-export class OwnedFd implements Revocable {
+export class OwnedFd implements OwnedHalf {
   readonly mapped = false
   readonly fd: Fd<'file'>
   closed = false

@@ -1,9 +1,7 @@
-import { type Fd, invalidArgument, OpenbarError } from '@openbar/linux'
+import { type Fd, OpenbarError } from '@openbar/linux'
 import type { Subscription } from '../events/subscribers.ts'
+import { assertWait, waitWithin } from '../events/wait-within.ts'
 import type { VectorCore } from './vector-core.ts'
-
-/** Timers of Node reach no further, and end at once beyond that. */
-const LONGEST_WAIT_MS = 0x7fff_ffff
 
 /** How long to wait for an interrupt. */
 export interface InterruptWaitOptions {
@@ -99,30 +97,16 @@ export class InterruptVector {
    * ```
    */
   async wait(options: InterruptWaitOptions): Promise<number> {
-    const { timeout, signal } = options
-    if (!(timeout >= 0 && timeout <= LONGEST_WAIT_MS)) {
-      throw invalidArgument('timeout', timeout, `a number of milliseconds from 0 to ${LONGEST_WAIT_MS}`)
-    }
-    signal?.throwIfAborted()
+    assertWait(options)
     // With a subscriber, what came is for all who listen: taken here, it would be lost to the others.
     const unheard = this.#core.heard ? 0 : this.#core.take()
     if (unheard > 0) return unheard
-    const { promise, resolve, reject } = Promise.withResolvers<number>()
-    const subscription = this.subscribe(resolve, reject)
-    const timer = setTimeout(() => {
+    const onTimeout = () => {
       // In an event loop that was busy the time is up before the loop has looked for interrupts.
       this.#core.deliver()
-      reject(this.#timeoutError(timeout))
-    }, timeout)
-    const abort = () => reject(signal?.reason)
-    signal?.addEventListener('abort', abort, { once: true })
-    try {
-      return await promise
-    } finally {
-      subscription.close()
-      signal?.removeEventListener('abort', abort)
-      clearTimeout(timer)
+      return this.#timeoutError(options.timeout)
     }
+    return waitWithin<number>((resolve, reject) => this.subscribe(resolve, reject).close, options, onTimeout)
   }
 
   /**

@@ -5,6 +5,7 @@ import {
   VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP,
 } from '@openbar/linux'
 import type { PowerState } from '@openbar/pci'
+import { assertWait, waitWithin } from '../events/wait-within.ts'
 import { hasFeature, notHere } from '../features/device-feature.ts'
 import type { PowerOwner } from './power-owner.ts'
 import { PowerRegisters } from './power-registers.ts'
@@ -33,7 +34,6 @@ export interface WakeUpOptions {
   readonly signal?: AbortSignal
 }
 
-const LONGEST_WAIT_MS = 0x7fff_ffff
 const STATES: readonly DevicePowerState[] = ['D0', 'D1', 'D2', 'D3hot', 'D3cold']
 
 /**
@@ -175,32 +175,23 @@ export class Power {
    *   timeout that is no end; `ERR_CLOSED` when the device is closed, reset or taken out of its domain meanwhile; the signal's
    *   reason.
    */
-  async waitForWakeUp({ timeout, signal }: WakeUpOptions): Promise<void> {
-    if (!(timeout >= 0 && timeout <= LONGEST_WAIT_MS)) {
-      throw invalidArgument('timeout', timeout, `a number of milliseconds from 0 to ${LONGEST_WAIT_MS}`)
-    }
-    signal?.throwIfAborted()
+  async waitForWakeUp(options: WakeUpOptions): Promise<void> {
+    assertWait(options)
     const { lowPower, address } = this.#owner
     if (!lowPower.on) return
     if (!lowPower.tellsWakeUp) {
       throw invalidArgument('wakeUp', false, 'low power that was entered with { wakeUp: true }')
     }
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const unsubscribe = lowPower.subscribe({ woken: resolve, ended: reject })
-    const waitedFor = `${address} to wake up`
-    const timer = setTimeout(() => {
-      const message = `Waited ${timeout} ms for ${waitedFor}, in vain.`
-      reject(new OpenbarError('ERR_TIMEOUT', { message, context: { waitedFor, milliseconds: timeout } }))
-    }, timeout)
-    const abort = () => reject(signal?.reason)
-    signal?.addEventListener('abort', abort, { once: true })
-    try {
-      await promise
-    } finally {
-      unsubscribe()
-      signal?.removeEventListener('abort', abort)
-      clearTimeout(timer)
-    }
+    const { timeout } = options
+    await waitWithin<void>(
+      (woken, ended) => lowPower.subscribe({ woken, ended }),
+      options,
+      () => {
+        const waitedFor = `${address} to wake up`
+        const message = `Waited ${timeout} ms for ${waitedFor}, in vain.`
+        return new OpenbarError('ERR_TIMEOUT', { message, context: { waitedFor, milliseconds: timeout } })
+      },
+    )
   }
 
   #live(): PowerRegisters {

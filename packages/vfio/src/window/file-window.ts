@@ -2,9 +2,9 @@ import { type Fd, preadExactly, pwriteExactly } from '@openbar/linux'
 import type { RegionInfo } from '../region/region-info.ts'
 import { FileView } from './file-view.ts'
 import type { RegisterWindow } from './register-window.ts'
-import type { SharedRegisters } from './shared-registers.ts'
-import { noArray, notShareable, oneWayOnly, placeName, windowError, windowGone } from './window-error.ts'
+import { oneWayOnly, placeName, windowError } from './window-error.ts'
 import type { WindowOwner, WindowPlace } from './window-owner.ts'
+import { WindowWithoutArrays } from './window-without-arrays.ts'
 
 /** What of a region is needed to read and write it through the device's file. */
 export type FileRegion = Pick<RegionInfo, 'size' | 'fileOffset' | 'readable' | 'writable'>
@@ -14,20 +14,18 @@ export type FileRegion = Pick<RegionInfo, 'size' | 'fileOffset' | 'readable' | '
  * write of the device's file, which the kernel turns into one access of the same width; 8 bytes of ports or config
  * space into two of 4.
  */
-export class FileWindow implements RegisterWindow {
-  readonly mapped = false
+export class FileWindow extends WindowWithoutArrays implements RegisterWindow {
   readonly size: number
   /** What the device keeps of it. */
   readonly view = new FileView()
-  readonly #place: WindowPlace
   readonly #fd: Fd<'device'>
   readonly #region: FileRegion
   readonly #owner: WindowOwner
   readonly #buffers = [1, 2, 4, 8].map((width) => new DataView(new ArrayBuffer(width)))
 
   constructor(fd: Fd<'device'>, region: FileRegion, place: WindowPlace, owner: WindowOwner) {
+    super(place)
     this.size = region.size
-    this.#place = place
     this.#fd = fd
     this.#region = region
     this.#owner = owner
@@ -35,22 +33,6 @@ export class FileWindow implements RegisterWindow {
 
   get closed(): boolean {
     return this.view.revoked
-  }
-
-  get u8(): Uint8Array<ArrayBuffer> {
-    throw noArray(this.#place)
-  }
-
-  get u16(): Uint16Array<ArrayBuffer> {
-    throw noArray(this.#place)
-  }
-
-  get u32(): Uint32Array<ArrayBuffer> {
-    throw noArray(this.#place)
-  }
-
-  get u64(): BigUint64Array<ArrayBuffer> {
-    throw noArray(this.#place)
   }
 
   read8(offset: number): number {
@@ -93,11 +75,6 @@ export class FileWindow implements RegisterWindow {
     this.#write(offset, buffer)
   }
 
-  share(): SharedRegisters {
-    if (this.closed) throw windowGone(this.#place)
-    throw notShareable(this.#place)
-  }
-
   close(): void {
     if (this.closed) return
     this.view.revoke()
@@ -110,9 +87,9 @@ export class FileWindow implements RegisterWindow {
 
   #read(offset: number, log2Width: number): DataView {
     const buffer = this.#checked(offset, log2Width)
-    if (!this.#region.readable) throw oneWayOnly(this.#place, 'written')
+    if (!this.#region.readable) throw oneWayOnly(this.place, 'written')
     try {
-      preadExactly(this.#fd, buffer, this.#region.fileOffset + offset, placeName(this.#place))
+      preadExactly(this.#fd, buffer, this.#region.fileOffset + offset, placeName(this.place))
     } catch (error) {
       this.#owner.explainFailure?.()
       throw error
@@ -122,10 +99,10 @@ export class FileWindow implements RegisterWindow {
   }
 
   #write(offset: number, buffer: DataView): void {
-    if (!this.#region.writable) throw oneWayOnly(this.#place, 'read')
+    if (!this.#region.writable) throw oneWayOnly(this.place, 'read')
     this.#owner.beforeWrite?.(offset, buffer)
     try {
-      pwriteExactly(this.#fd, buffer, this.#region.fileOffset + offset, placeName(this.#place))
+      pwriteExactly(this.#fd, buffer, this.#region.fileOffset + offset, placeName(this.place))
     } catch (error) {
       this.#owner.explainFailure?.()
       throw error
@@ -137,7 +114,7 @@ export class FileWindow implements RegisterWindow {
     const width = buffer.byteLength
     const { closed } = this
     if (closed || !Number.isSafeInteger(offset) || offset < 0 || offset % width !== 0 || offset + width > this.size) {
-      throw windowError(this.#place, closed, offset, width, this.size)
+      throw windowError(this.place, closed, offset, width, this.size)
     }
     return buffer
   }

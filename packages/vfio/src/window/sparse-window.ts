@@ -4,9 +4,9 @@ import { keepAlive } from './keep-alive.ts'
 import { MappedPart } from './mapped-part.ts'
 import { MappedView } from './mapped-view.ts'
 import type { RegisterWindow } from './register-window.ts'
-import type { SharedRegisters } from './shared-registers.ts'
-import { noArray, notShareable, windowError, windowGone } from './window-error.ts'
+import { windowError, windowGone } from './window-error.ts'
 import type { WindowOwner, WindowPlace } from './window-owner.ts'
+import { WindowWithoutArrays } from './window-without-arrays.ts'
 
 /** A part of a region, and its pages in this process. */
 export interface SparsePart {
@@ -19,18 +19,17 @@ export interface SparsePart {
  * A window over a region that can be mapped in parts: accesses there go straight to the device's memory, and those elsewhere
  * through its file.
  */
-export class SparseWindow implements RegisterWindow {
-  readonly mapped = false
+export class SparseWindow extends WindowWithoutArrays implements RegisterWindow {
   readonly size: number
   /** What the device keeps of it. */
   readonly view: MappedView
   readonly #parts: readonly MappedPart[]
   readonly #rest: FileWindow
-  readonly #place: WindowPlace
   readonly #owner: WindowOwner
 
   /** @param rest - The region through the device's file. */
   constructor(parts: readonly SparsePart[], rest: FileWindow, place: WindowPlace, owner: WindowOwner) {
+    super(place)
     this.size = rest.size
     this.view = new MappedView(parts.map(({ memory }) => memory))
     this.#parts = parts.map(({ offset, size, memory }) => {
@@ -39,28 +38,11 @@ export class SparseWindow implements RegisterWindow {
       return new MappedPart(offset, size, buffer)
     })
     this.#rest = rest
-    this.#place = place
     this.#owner = owner
   }
 
   get closed(): boolean {
     return this.view.revoked
-  }
-
-  get u8(): Uint8Array<ArrayBuffer> {
-    throw noArray(this.#place)
-  }
-
-  get u16(): Uint16Array<ArrayBuffer> {
-    throw noArray(this.#place)
-  }
-
-  get u32(): Uint32Array<ArrayBuffer> {
-    throw noArray(this.#place)
-  }
-
-  get u64(): BigUint64Array<ArrayBuffer> {
-    throw noArray(this.#place)
   }
 
   read8(offset: number): number {
@@ -111,11 +93,6 @@ export class SparseWindow implements RegisterWindow {
     else part.u64[(offset - part.start) / 8] = value
   }
 
-  share(): SharedRegisters {
-    if (this.closed) throw windowGone(this.#place)
-    throw notShareable(this.#place)
-  }
-
   close(): void {
     if (this.closed) return
     try {
@@ -131,17 +108,17 @@ export class SparseWindow implements RegisterWindow {
 
   /** The part that holds an access; `undefined` for one outside, which the rest checks. */
   #partAt(offset: number, width: number): MappedPart | undefined {
-    if (this.closed) throw windowGone(this.#place)
+    if (this.closed) throw windowGone(this.place)
     const part = typeof offset === 'number' ? this.#parts.find((each) => each.holds(offset, width)) : undefined
     if (part === undefined) return undefined
-    if (offset % width !== 0) throw windowError(this.#place, false, offset, width, this.size)
+    if (offset % width !== 0) throw windowError(this.place, false, offset, width, this.size)
     // The caller may have got hold of the buffer, and transferred it away.
-    if (part.u8.length === 0) throw windowGone(this.#place)
+    if (part.u8.length === 0) throw windowGone(this.place)
     return part
   }
 
   #read<Value extends number | bigint>(value: Value | undefined, allOnes: Value): Value {
-    if (value === undefined) throw windowGone(this.#place)
+    if (value === undefined) throw windowGone(this.place)
     if (value === allOnes) this.#owner.checkPresence()
     return value
   }
